@@ -1,0 +1,10 @@
+export { type ErrorCode, HoneybeeError } from "./errors.js";
+export { type ImageInput, ImagePart, image } from "./image/index.js";
+export type { Chunk, Choice, FinishReason, Generation, GenerationResult, GenerationTimings, TokenLogprob, Usage } from "./model/generation.js";
+export type { ModelDescription, ModelInfo } from "./model/info.js";
+export { type AnyImage, type ChatRequest, type GenerateRequest, loadModel, type Model, type PromptOptions } from "./model/model.js";
+export type { GenerationOptions, ModelOptions } from "./model/options.js";
+export { VisualTokens } from "./model/visual-tokens.js";
+export { warpLogits } from "./model/warp.js";
+export { type ChatMessage, type EncodedPrompt, encodePrompt, type EncodePromptOptions, renderTemplate, type TemplateFields, type TemplateOptions } from "./prompt/index.js";
+export { loadTokenizer, type Tokenizer, type TokenStream } from "./tokenizer/index.js";

@@ -1,0 +1,281 @@
+import type { ModelConfig } from "../checkpoint/index.js";
+import { HoneybeeError } from "../errors.js";
+import { type ImageInput, ImagePart, prepareImage } from "../image/index.js";
+import type { NativeImage, NativeRequest } from "../native.js";
+import { type ChatMessage, checkImageCount, type EncodedPrompt, encodeLlava, encodePrompt, encodeRaw, renderChat } from "../prompt/index.js";
+import type { Tokenizer } from "../tokenizer/index.js";
+import { Engine } from "./engine.js";
+import { Answer, endError, Generation, makeResult, type TraceRecord } from "./generation.js";
+import { makeInfo, type ModelInfo } from "./info.js";
+import { CHOICES, type CheckedGeneration, checkChoice, checkGeneration, checkModelOptions, checkNames, checkSignal, type GenerationOptions, type ModelOptions } from "./options.js";
+import { type ResolvedModel, resolveModel } from "./resolve.js";
+import { nativeSpec } from "./spec.js";
+import { VisualTokens } from "./visual-tokens.js";
+
+/** Options of how a conversation becomes a prompt. */
+export interface PromptOptions {
+  /** A row of the template set that the last text is put into, or "none" (default). Honeybee models only. */
+  template?: string | undefined;
+  /** "base", "message", "none" or a text. Default: "base" with a template, else "message". */
+  system?: string | undefined;
+  /** "head" (default): the encoding of the released code and of training; "legacy": that of December 2023. */
+  encoding?: "head" | "legacy" | undefined;
+}
+
+/** An image wherever one is taken. */
+export type AnyImage = ImageInput | ImagePart | VisualTokens;
+
+export interface ChatRequest extends GenerationOptions, PromptOptions {
+  messages: readonly ChatMessage[];
+}
+
+export interface GenerateRequest extends GenerationOptions, Pick<PromptOptions, "encoding"> {
+  /** Exactly what the model sees, `<image>` where each image goes. */
+  prompt: string;
+  images?: readonly AnyImage[] | undefined;
+}
+
+const PROMPT_NAMES = ["template", "system", "encoding"];
+
+/** What a request is made of once its text is known. */
+interface Prompt {
+  encoded: EncodedPrompt;
+  images: readonly unknown[];
+}
+
+/**
+ * A loaded model. Its methods may be called by any number of callers at once; their requests share the engine.
+ * Loaded again in another worker thread with the same options, it is the same engine.
+ */
+export class Model {
+  /** What `inspect` shows. */
+  readonly info: ModelInfo;
+  readonly tokenizer: Tokenizer;
+  private readonly config: ModelConfig;
+
+  private constructor(
+    resolved: ResolvedModel,
+    private readonly engine: Engine,
+    private readonly options: ModelOptions,
+  ) {
+    this.tokenizer = resolved.tokenizer;
+    this.config = resolved.config;
+    this.info = makeInfo(resolved, options, engine.info());
+  }
+
+  static async load(model: string, options: ModelOptions): Promise<Model> {
+    checkModelOptions(options);
+    const resolved = await resolveModel(model, options);
+    const spec = nativeSpec(resolved, options);
+    const { onProgress, signal } = options;
+    let total = 0;
+    for (const tensor of resolved.checkpoint?.tensors.values() ?? []) total += tensor.byteLength;
+    const report = onProgress && ((bytes: number) => onProgress(total > 0 ? Math.min(1, bytes / total) : 0));
+    const engine = await Engine.load(spec, report, signal);
+    onProgress?.(1);
+    return new Model(resolved, engine, options);
+  }
+
+  /** The prompt that `chat` would use, as text with `<image>` where images go. */
+  render(messages: readonly ChatMessage[], options: PromptOptions = {}): string {
+    checkNames(options, PROMPT_NAMES, "prompt option");
+    return this.renderMessages(messages, options).prompt;
+  }
+
+  /** Answers the last message of a conversation. */
+  chat(request: ChatRequest): Generation {
+    return this.run(async () => {
+      const checked = checkGeneration(request, ["messages", "trace", ...PROMPT_NAMES]);
+      const { prompt, images } = this.renderMessages(request.messages, request);
+      return { checked, prompt: { encoded: this.encode(prompt, request, false), images } };
+    }, request);
+  }
+
+  /** Continues a raw prompt: no template, no system line. */
+  generate(request: GenerateRequest): Generation {
+    return this.run(async () => {
+      const checked = checkGeneration(request, ["prompt", "images", "trace", "encoding"]);
+      const { prompt, images = [] } = request;
+      if (typeof prompt !== "string") throw new HoneybeeError("ERR_OPTION", "prompt must be a text");
+      if (!Array.isArray(images)) throw new HoneybeeError("ERR_OPTION", "images must be an array of images");
+      if (this.config.vision) checkImageCount(prompt, images.length);
+      else if (images.length > 0) throw new HoneybeeError("ERR_OPTION", "this is a text-only model; leave the images out");
+      return { checked, prompt: { encoded: this.encode(prompt, request, true), images } };
+    }, request);
+  }
+
+  /** The visual tokens of an image, usable wherever an image is; encoding is most of an image's cost. */
+  async encodeImage(image: AnyImage, options: { signal?: AbortSignal } = {}): Promise<VisualTokens> {
+    checkNames(options, ["signal"], "option");
+    const signal = checkSignal(options.signal);
+    signal?.throwIfAborted();
+    this.checkAlive();
+    if (!this.config.vision) throw new HoneybeeError("ERR_OPTION", "this is a text-only model; it encodes no images");
+    const prepared = await this.prepare(image, "image 1");
+    signal?.throwIfAborted();
+    const end = await new Promise<Parameters<Parameters<Engine["submit"]>[1]["end"]>[0]>((resolve, reject) => {
+      const request = { ids: new Int32Array(), images: [prepared], stopTokens: [], maxTokens: 0 };
+      const cancel = this.engine.submit(request, { end: resolve });
+      signal?.addEventListener("abort", () => { cancel(); reject(signal.reason); }, { once: true });
+    });
+    if (end.reason === "error") throw endError(end);
+    if (!end.visualTokens) throw new HoneybeeError("ERR_DISPOSED", "the model was disposed while it encoded an image");
+    const { hiddenSize } = this.config.text;
+    return new VisualTokens(end.visualTokens, [end.visualTokens.length / hiddenSize, hiddenSize]);
+  }
+
+  /** Ends what runs with finishReason "abort", then frees the memory. May be called more than once. */
+  dispose(): Promise<void> {
+    return this.engine.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  /** Rows that each image takes in a prompt. */
+  private get tokensPerImage(): number {
+    const { projector } = this.config;
+    return projector ? projector.visualTokens + projector.eosTokens : 0;
+  }
+
+  private checkAlive(): void {
+    if (this.engine.isDisposed) throw new HoneybeeError("ERR_DISPOSED", "the model has been disposed; load it again");
+  }
+
+  private renderMessages(messages: readonly ChatMessage[], options: PromptOptions) {
+    const { tokenizer } = this;
+    const piece = (id: number | undefined) => (id === undefined ? undefined : tokenizer.pieces([id])[0]);
+    return renderChat(messages, {
+      family: this.config.family,
+      template: options.template,
+      system: options.system,
+      chatTemplate: tokenizer.chatTemplate,
+      bosToken: piece(tokenizer.bosId),
+      eosToken: piece(tokenizer.eosId),
+    });
+  }
+
+  private encode(prompt: string, options: Pick<PromptOptions, "encoding">, isRaw: boolean): EncodedPrompt {
+    const encoding = checkChoice("encoding", options.encoding, CHOICES.encoding);
+    switch (this.config.family) {
+      case "honeybee":
+        return encodePrompt(this.tokenizer, prompt, { visualTokens: this.tokensPerImage, ...(encoding ? { encoding } : {}) });
+      case "llava":
+        return encodeLlava(this.tokenizer, prompt, this.tokensPerImage);
+      case "llama":
+        return encodeRaw(this.tokenizer, prompt, { addSpecial: isRaw });
+    }
+  }
+
+  private async prepare(image: unknown, name: string): Promise<NativeImage> {
+    const source = image instanceof ImagePart ? image.source : image;
+    if (source instanceof VisualTokens) {
+      const { data, shape } = source;
+      const expected = [this.tokensPerImage, this.config.text.hiddenSize];
+      if (shape[0] === expected[0] && shape[1] === expected[1]) return { tokens: data };
+      throw new HoneybeeError("ERR_IMAGE", `${name} is visual tokens of shape [${shape}]; this model's are [${expected}], so another model encoded it`);
+    }
+    return { rgb: await prepareImage(source as ImageInput, this.config, this.options.maxImagePixels, name) };
+  }
+
+  /** Starts a generation; whatever goes wrong, early or late, rejects it. */
+  private run(
+    read: () => Promise<{ checked: CheckedGeneration; prompt: Prompt }>,
+    request: GenerationOptions & { trace?: boolean },
+  ): Generation {
+    const generation = new Generation();
+    (async () => {
+      this.checkAlive();
+      const { checked, prompt } = await read();
+      generation.follow(checked.signal);
+      const { length } = prompt.encoded.ids;
+      if (length >= this.info.context) {
+        throw new HoneybeeError("ERR_CONTEXT_LENGTH", `the prompt has ${length} tokens, images included; the context of ${this.info.context} leaves no room for an answer`);
+      }
+      const begin = performance.now();
+      const images: NativeImage[] = [];
+      for (const [i, image] of prompt.images.entries()) {
+        if (generation.cancelled) break;
+        images.push(await this.prepare(image, `image ${i + 1}`));
+      }
+      this.submit(generation, checked, prompt, images, performance.now() - begin, request.trace ?? false);
+    })().catch((error) => generation.fail(error));
+    return generation;
+  }
+
+  private submit(generation: Generation, checked: CheckedGeneration, prompt: Prompt, images: NativeImage[], preprocessMs: number, trace: boolean): void {
+    const { ids } = prompt.encoded;
+    const imageTokens = ids.reduce((count, id) => count + (id < 0 ? 1 : 0), 0);
+    const answers = Array.from({ length: checked.n }, (_, i) => new Answer(i, this.tokenizer, checked.stop, checked.logprobs >= 0));
+    let running = answers.length;
+    const finish = () => {
+      const before = { loadMs: this.info.loadMs, preprocessMs };
+      const result = makeResult(answers, { tokens: ids.length, imageTokens }, before);
+      const record = answers[0]!.trace;
+      generation.finish(record ? Object.assign(result, { trace: this.traceOf(record, prompt, result.tokens) }) : result);
+    };
+    if (generation.cancelled) {
+      finish();
+      return;
+    }
+    const request: Omit<NativeRequest, "id"> = {
+      ...checked.sampling,
+      ids: Int32Array.from(ids),
+      images,
+      // Official Honeybee generation starts from embeddings, so penalties see generated tokens only; other families' see the prompt.
+      history: this.config.family === "honeybee" ? undefined : Int32Array.from(ids.filter((id) => id >= 0)),
+      stopTokens: checked.ignoreEos ? [] : this.config.text.eosIds,
+      maxTokens: checked.maxTokens,
+      minTokens: checked.minTokens,
+      logprobs: checked.logprobs,
+      trace,
+      rawLogits: trace ? checked.maxTokens : 0,
+    };
+    const cancels = answers.map((answer) => {
+      const cancel = this.engine.submit({ ...request, sequence: answer.index }, {
+        token: (event) => {
+          const pushed = answer.push(event);
+          if (!pushed) return;
+          generation.push(pushed.chunk);
+          if (pushed.stopped) cancel();
+        },
+        end: (event) => {
+          if (event.reason === "error") {
+            generation.fail(endError(event));
+            for (const other of cancels) other();
+            return;
+          }
+          const last = answer.end(event);
+          if (last) generation.push(last);
+          if (--running === 0) finish();
+        },
+      });
+      return cancel;
+    });
+    generation.cancelWith(() => {
+      for (const cancel of cancels) cancel();
+    });
+  }
+
+  private traceOf(record: TraceRecord, { encoded }: Prompt, tokens: readonly number[]) {
+    const { vocabSize } = this.config.text;
+    return {
+      tensors: [
+        ...record.tensors,
+        { name: "prompt.ids", shape: [encoded.ids.length], values: Int32Array.from(encoded.ids) },
+        { name: "generate.ids", shape: [tokens.length], values: Int32Array.from(tokens) },
+        { name: "generate.logits", shape: [record.logits.length / vocabSize, vocabSize], values: record.logits },
+      ],
+    };
+  }
+}
+
+/**
+ * Loads a model: a folder in any readable layout, or `random:NAME` for random weights of a real shape.
+ *
+ * @throws HoneybeeError ERR_OPTION, ERR_CHECKPOINT, ERR_TOKENIZER, ERR_DEVICE, ERR_OUT_OF_MEMORY
+ */
+export function loadModel(model: string, options: ModelOptions = {}): Promise<Model> {
+  return Model.load(model, options);
+}

@@ -1,0 +1,262 @@
+import { HoneybeeError } from "../errors.js";
+import type { NativeSampling } from "../native.js";
+import { nearest } from "../nearest.js";
+
+/** How a model is loaded. */
+export interface ModelOptions {
+  /** Where to compute: "auto" (default), "cpu", "cuda", "cuda:1", "simt". */
+  device?: string | undefined;
+  /** Weights in memory: "auto" (default: as stored, at most 2 bytes each), "f32", "bf16", "f16". D-Abstractors stay f32. */
+  weights?: string | undefined;
+  /** The KV cache: "auto" (default: f32 beside f32 weights, else bf16), "f32", "bf16". */
+  kv?: string | undefined;
+  /** Longest sequence in tokens, images included. Default: what the model was trained for. */
+  context?: number | undefined;
+  /** Requests that run at once; more wait. Default 8. */
+  maxSequences?: number | undefined;
+  /** Bytes for weights and KV cache. Default: what the machine has. */
+  memory?: number | undefined;
+  /** CPU threads. Default: one a core. */
+  threads?: number | undefined;
+  /** Path of tokenizer.model or tokenizer.json when it is not in the model's folder. */
+  tokenizer?: string | undefined;
+  /** Images with more pixels are refused before decoding. Default 2^28. */
+  maxImagePixels?: number | undefined;
+  /** The same bits for a request whatever runs beside it, in bf16 too. Default false. */
+  batchInvariant?: boolean | undefined;
+  /** Visual tokens per image of a C-Abstractor: any square number. Default: the checkpoint's. */
+  visualTokens?: number | undefined;
+  /** Stops loading. */
+  signal?: AbortSignal | undefined;
+  /** Told of the share of weights read, 0 to 1. */
+  onProgress?: ((fraction: number) => void) | undefined;
+}
+
+/** How an answer is generated. Greedy unless a sampling option is given. */
+export interface GenerationOptions {
+  /** Most tokens of the answer. Default 512, at most what the context leaves. */
+  maxTokens?: number | undefined;
+  /** No end before this many tokens. Default 0. */
+  minTokens?: number | undefined;
+  /** 0 is greedy. Default 1 if another sampling option is given, else 0. */
+  temperature?: number | undefined;
+  /** Sample among the k likeliest tokens. 0: off. */
+  topK?: number | undefined;
+  /** Sample among the fewest tokens with this much probability together, in (0, 1]. */
+  topP?: number | undefined;
+  /** Drop tokens less likely than this share of the likeliest, in [0, 1]. */
+  minP?: number | undefined;
+  /** Divides the logits of tokens seen before; 1: off. */
+  repetitionPenalty?: number | undefined;
+  /** Subtracted once from the logits of tokens seen before. */
+  presencePenalty?: number | undefined;
+  /** Subtracted for each time a token was seen. */
+  frequencyPenalty?: number | undefined;
+  /** No sequence of this many tokens occurs twice. 0: off. */
+  noRepeatNgramSize?: number | undefined;
+  /** Added to the logits of token ids. */
+  logitBias?: Record<number, number> | Map<number, number> | undefined;
+  /** Texts that end the answer and are not part of it. */
+  stop?: string | readonly string[] | undefined;
+  /** For sampling: the same seed gives the same answer, on every device and in every batch. */
+  seed?: number | undefined;
+  /** Answers to the same prompt. Default 1. */
+  n?: number | undefined;
+  /** Log-probabilities of the model's own distribution, before any option: true, or how many likeliest tokens beside. */
+  logprobs?: boolean | number | undefined;
+  /** Go on past the end token. */
+  ignoreEos?: boolean | undefined;
+  /** Stops the answer; iterator and result reject with its reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Generation options, checked and with their defaults. */
+export interface CheckedGeneration {
+  sampling: NativeSampling;
+  maxTokens: number;
+  minTokens: number;
+  stop: string[];
+  n: number;
+  logprobs: number;
+  ignoreEos: boolean;
+  signal: AbortSignal | undefined;
+}
+
+interface NumberRule {
+  least: number;
+  most: number;
+  integer?: boolean;
+  /** The lower bound itself is not allowed. */
+  above?: boolean;
+}
+
+const MAX_INT = 2 ** 31 - 1;
+
+const NUMBERS: Record<string, NumberRule> = {
+  maxTokens: { least: 0, most: MAX_INT, integer: true },
+  minTokens: { least: 0, most: MAX_INT, integer: true },
+  temperature: { least: 0, most: 100 },
+  topK: { least: 0, most: MAX_INT, integer: true },
+  topP: { least: 0, most: 1, above: true },
+  minP: { least: 0, most: 1 },
+  repetitionPenalty: { least: 0, most: 100, above: true },
+  presencePenalty: { least: -100, most: 100 },
+  frequencyPenalty: { least: -100, most: 100 },
+  noRepeatNgramSize: { least: 0, most: MAX_INT, integer: true },
+  seed: { least: 0, most: Number.MAX_SAFE_INTEGER, integer: true },
+  n: { least: 1, most: 128, integer: true },
+  context: { least: 1, most: 2 ** 24, integer: true },
+  maxSequences: { least: 1, most: 65536, integer: true },
+  memory: { least: 1, most: Number.MAX_SAFE_INTEGER, integer: true },
+  threads: { least: 1, most: 1024, integer: true },
+  maxImagePixels: { least: 1, most: Number.MAX_SAFE_INTEGER, integer: true },
+  visualTokens: { least: 1, most: 65536, integer: true },
+};
+
+const GENERATION_NAMES = [
+  "maxTokens", "minTokens", "temperature", "topK", "topP", "minP", "repetitionPenalty", "presencePenalty",
+  "frequencyPenalty", "noRepeatNgramSize", "logitBias", "stop", "seed", "n", "logprobs", "ignoreEos", "signal",
+];
+const MODEL_NAMES = [
+  "device", "weights", "kv", "context", "maxSequences", "memory", "threads", "tokenizer", "maxImagePixels",
+  "batchInvariant", "visualTokens", "signal", "onProgress",
+];
+const SAMPLING_NAMES = ["temperature", "topK", "topP", "minP", "seed"] as const;
+
+/** The values that an option with a fixed set of words may have. */
+export const CHOICES = {
+  weights: ["auto", "f32", "bf16", "f16"],
+  kv: ["auto", "f32", "bf16"],
+  encoding: ["head", "legacy"],
+} as const;
+
+function optionError(message: string): HoneybeeError {
+  return new HoneybeeError("ERR_OPTION", message);
+}
+
+/** @throws HoneybeeError ERR_OPTION naming an unknown property and its nearest neighbour */
+export function checkNames(options: object, known: readonly string[], what: string): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw optionError(`unknown ${what} "${name}"; did you mean "${nearest(name, known)}"?`);
+  }
+}
+
+/** @throws HoneybeeError ERR_OPTION unless the option is absent or a number within its bounds */
+export function checkNumber(name: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  const { least, most, integer = false, above = false } = NUMBERS[name]!;
+  const inside = typeof value === "number" && value >= least && value <= most && !(above && value === least);
+  if (inside && (!integer || Number.isInteger(value))) return value;
+  const kind = integer ? "an integer" : "a number";
+  const range = above ? `above ${least} and at most ${most}` : `from ${least} to ${most}`;
+  throw optionError(`${name} must be ${kind} ${range}, not ${typeof value === "string" ? JSON.stringify(value) : String(value)}`);
+}
+
+/** @throws HoneybeeError ERR_OPTION unless the option is absent or one of its words */
+export function checkChoice<T extends string>(name: string, value: unknown, choices: readonly T[]): T | undefined {
+  if (value === undefined) return undefined;
+  if (choices.includes(value as T)) return value as T;
+  throw optionError(`${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(value)}`);
+}
+
+function checkBoolean(name: string, value: unknown): boolean {
+  if (value === undefined) return false;
+  if (typeof value === "boolean") return value;
+  throw optionError(`${name} must be true or false, not ${JSON.stringify(value)}`);
+}
+
+export function checkSignal(value: unknown): AbortSignal | undefined {
+  if (value === undefined || value instanceof AbortSignal) return value;
+  throw optionError("signal must be an AbortSignal");
+}
+
+function checkStop(value: unknown): string[] {
+  if (value === undefined) return [];
+  const stop = typeof value === "string" ? [value] : value;
+  if (Array.isArray(stop) && stop.length <= 64 && stop.every((s) => typeof s === "string" && s !== "")) return stop as string[];
+  throw optionError("stop must be a text or up to 64 texts, none of them empty");
+}
+
+function checkLogprobs(value: unknown): number {
+  if (value === undefined || value === false) return -1;
+  if (value === true) return 0;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 100_000) return value;
+  throw optionError(`logprobs must be true, false or how many likeliest tokens to tell, not ${String(value)}`);
+}
+
+function checkLogitBias(value: unknown): { biasTokens?: number[]; biasValues?: number[] } {
+  if (value === undefined) return {};
+  if (typeof value !== "object" || value === null) throw optionError("logitBias must map token ids to numbers");
+  const entries = value instanceof Map ? [...value] : Object.entries(value);
+  const biasTokens = entries.map(([id]) => Number(id));
+  const biasValues = entries.map(([, bias]) => bias as number);
+  for (const [i, id] of biasTokens.entries()) {
+    if (!Number.isInteger(id) || id < 0) throw optionError(`logitBias: ${String(entries[i]![0])} is not a token id`);
+    if (typeof biasValues[i] !== "number" || !Number.isFinite(biasValues[i])) {
+      throw optionError(`logitBias: the bias of token ${id} must be a finite number, not ${String(biasValues[i])}`);
+    }
+  }
+  return { biasTokens, biasValues };
+}
+
+/** Defaults to greedy; any sampling option without a temperature means temperature 1. */
+function checkSampling(options: GenerationOptions): NativeSampling {
+  const number = (name: keyof GenerationOptions) => checkNumber(name, options[name]);
+  const isSampling = SAMPLING_NAMES.some((name) => options[name] !== undefined);
+  return {
+    temperature: number("temperature") ?? (isSampling ? 1 : 0),
+    topK: number("topK"),
+    topP: number("topP"),
+    minP: number("minP"),
+    repetitionPenalty: number("repetitionPenalty"),
+    presencePenalty: number("presencePenalty"),
+    frequencyPenalty: number("frequencyPenalty"),
+    noRepeatNgramSize: number("noRepeatNgramSize"),
+    ...checkLogitBias(options.logitBias),
+    seed: number("seed") ?? Math.floor(Math.random() * 2 ** 48),
+  };
+}
+
+/**
+ * @param others names that the caller reads itself
+ * @throws HoneybeeError ERR_OPTION naming the option at fault
+ */
+export function checkGeneration(options: GenerationOptions, others: readonly string[] = []): CheckedGeneration {
+  checkNames(options, [...GENERATION_NAMES, ...others], "generation option");
+  return {
+    sampling: checkSampling(options),
+    maxTokens: checkNumber("maxTokens", options.maxTokens) ?? 512,
+    minTokens: checkNumber("minTokens", options.minTokens) ?? 0,
+    stop: checkStop(options.stop),
+    n: checkNumber("n", options.n) ?? 1,
+    logprobs: checkLogprobs(options.logprobs),
+    ignoreEos: checkBoolean("ignoreEos", options.ignoreEos),
+    signal: checkSignal(options.signal),
+  };
+}
+
+/** The options of `warpLogits`: only those that change logits. */
+export function checkWarp(options: GenerationOptions): NativeSampling {
+  checkNames(options, GENERATION_NAMES, "sampling option");
+  return checkSampling(options);
+}
+
+/** @throws HoneybeeError ERR_OPTION naming the option at fault */
+export function checkModelOptions(options: ModelOptions): void {
+  if (typeof options !== "object" || options === null) throw optionError("options must be an object");
+  checkNames(options, MODEL_NAMES, "model option");
+  for (const name of ["context", "maxSequences", "memory", "threads", "maxImagePixels", "visualTokens"] as const) {
+    checkNumber(name, options[name]);
+  }
+  checkChoice("weights", options.weights, CHOICES.weights);
+  checkChoice("kv", options.kv, CHOICES.kv);
+  checkBoolean("batchInvariant", options.batchInvariant);
+  checkSignal(options.signal);
+  if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
+    throw optionError("onProgress must be a function");
+  }
+  if (options.device !== undefined && !/^(auto|cpu|simt|cuda(:\d+)?)$/.test(options.device)) {
+    throw optionError(`device must be auto, cpu, cuda, cuda:N or simt, not ${JSON.stringify(options.device)}`);
+  }
+}

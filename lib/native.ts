@@ -1,0 +1,140 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type ErrorCode, HoneybeeError } from "./errors.js";
+
+/** Sampling options as the native side reads them; see `GenerationOptions` for their meaning. */
+export interface NativeSampling {
+  temperature?: number | undefined;
+  topK?: number | undefined;
+  topP?: number | undefined;
+  minP?: number | undefined;
+  repetitionPenalty?: number | undefined;
+  presencePenalty?: number | undefined;
+  frequencyPenalty?: number | undefined;
+  noRepeatNgramSize?: number | undefined;
+  biasTokens?: number[] | undefined;
+  biasValues?: number[] | undefined;
+  seed?: number | undefined;
+  sequence?: number | undefined;
+}
+
+export interface NativeImage {
+  /** [S, S, 3] */
+  rgb?: Uint8Array;
+  /** [M + K, D] */
+  tokens?: Float32Array;
+}
+
+export interface NativeRequest extends NativeSampling {
+  id: number;
+  /** -1 at visual positions; empty to encode the images only. */
+  ids: Int32Array;
+  images: NativeImage[];
+  history?: Int32Array | undefined;
+  stopTokens: number[];
+  maxTokens: number;
+  minTokens?: number | undefined;
+  logprobs?: number | undefined;
+  trace?: boolean | undefined;
+  rawLogits?: number | undefined;
+}
+
+export interface NativeTimings {
+  queuedMs: number;
+  encodeMs: number;
+  prefillMs: number;
+  decodeMs: number;
+}
+
+export interface TraceTensor {
+  name: string;
+  shape: number[];
+  values: Float32Array;
+}
+
+interface NativeOutcome {
+  reason: "stop" | "length" | "abort" | "error";
+  code?: ErrorCode;
+  message?: string;
+}
+
+export type NativeEvent =
+  | { kind: "progress"; bytes: number }
+  | { kind: "ready" }
+  | { kind: "token"; request: number; token: number; logprob?: number; top?: { token: number; logprob: number }[] }
+  | ({
+      kind: "end";
+      request: number;
+      timings: NativeTimings;
+      rawLogits?: Float32Array;
+      visualTokens?: Float32Array;
+      trace?: TraceTensor[];
+    } & NativeOutcome)
+  | ({ kind: "closed" } & NativeOutcome);
+
+export interface NativeModel {
+  submit(request: NativeRequest): void;
+  cancel(id: number): void;
+  /** True if a `closed` event follows. */
+  dispose(): boolean;
+  info(): {
+    device: string;
+    description: string;
+    weightBytes: number;
+    kvBytes: number;
+    kvBlocks: number;
+    loadMs: number;
+  };
+  load(): { running: number; waiting: number; freeBlocks: number };
+}
+
+export interface NativeAddon {
+  Model: new (spec: object, listener: (events: NativeEvent[]) => void) => NativeModel;
+  warpLogits(logits: Float32Array, history: Int32Array, options: NativeSampling): Float32Array;
+  listTensors(config: object, weights: object): { name: string; shape: number[]; dtype: string }[];
+  describeCpu(): string;
+}
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+/** The folder with package.json. */
+export const packageRoot: string = root;
+
+function load(): NativeAddon {
+  const require = createRequire(import.meta.url);
+  const named = process.env["HONEYBEE_ADDON"];
+  if (named) return require(named) as NativeAddon;
+  const built = join(root, "build", "Release", "honeybee.node");
+  if (existsSync(built)) return require(built) as NativeAddon;
+  const platform = `honeybee-${process.platform}-${process.arch}`;
+  let folder: string;
+  try {
+    folder = dirname(require.resolve(`${platform}/package.json`));
+  } catch {
+    throw new HoneybeeError(
+      "ERR_DEVICE",
+      `honeybee has no native part for ${process.platform}-${process.arch} here: neither the package ${platform} ` +
+        "nor a build of its own; install with optional dependencies, or run `npm run build` in a checkout " +
+        "(needs g++ and cmake)",
+    );
+  }
+  return (require("node-gyp-build") as (folder: string) => NativeAddon)(folder);
+}
+
+/** The compiled part of the package. */
+export const native: NativeAddon = load();
+
+/** Runs a call of the native side, turning its errors into HoneybeeErrors. */
+export function callNative<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (typeof code === "string" && code.startsWith("ERR_")) {
+      throw new HoneybeeError(code as ErrorCode, message, { cause: error });
+    }
+    throw error;
+  }
+}

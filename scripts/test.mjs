@@ -1,0 +1,33 @@
+/**
+ * Builds everything and runs every test: the native tests on each instruction set of this machine, then the
+ * TypeScript tests. The last line is `N passed, N failed`.
+ *
+ *   npm test [-- --variants] [-- dist/test/chat.test.js …]
+ *
+ * --variants prints the table of kernel variants; naming files runs those alone.
+ */
+import { buildNative } from "./support/native.mjs";
+import { main, ScriptError } from "./support/process.mjs";
+import { closingLine, exitCode, runNativeTests, runTapTests } from "./support/tests.mjs";
+import { buildTypeScript } from "./support/typescript.mjs";
+
+await main(async (args) => {
+  const files = args.filter((arg) => !arg.startsWith("--"));
+  const unknown = args.find((arg) => arg.startsWith("--") && arg !== "--variants");
+  if (unknown)
+    throw new ScriptError(`test.mjs: unknown option ${unknown}; expected --variants or test files.`);
+
+  await buildNative({ tests: files.length === 0 });
+  await buildTypeScript();
+  const runs = [];
+  if (files.length === 0) runs.push(await runNativeTests({ echo: args.includes("--variants") }));
+  runs.push(await runTapTests(files));
+
+  const total = { passed: 0, failed: 0 };
+  for (const { passed, failed } of runs) {
+    total.passed += passed;
+    total.failed += failed;
+  }
+  console.log(closingLine(total));
+  return exitCode(total);
+});

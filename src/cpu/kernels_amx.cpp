@@ -1,0 +1,2 @@
+#define HB_ISA amx
+#include "cpu/kernel_families.h"

@@ -1,0 +1,2 @@
+#define HB_ISA portable
+#include "cpu/kernel_families.h"

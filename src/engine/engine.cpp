@@ -1,0 +1,342 @@
+#include "engine/engine.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <limits>
+#include <new>
+
+#include "engine/loaded.h"
+
+namespace honeybee {
+namespace {
+
+Event end_event(uint64_t request, Event::Reason reason) {
+  Event event;
+  event.kind = Event::Kind::kEnd;
+  event.request = request;
+  event.reason = reason;
+  return event;
+}
+
+// Runs `work`, turning whatever it throws into (code, message).
+template <class Work>
+bool caught(Work work, ErrorCode& code, std::string& message) {
+  try {
+    work();
+    return false;
+  } catch (const Error& error) {
+    code = error.code();
+    message = error.what();
+  } catch (const std::bad_alloc&) {
+    code = ErrorCode::kOutOfMemory;
+    message = "out of memory; close other programs, choose smaller weights or a shorter context";
+  } catch (const std::exception& error) {
+    code = ErrorCode::kDevice;
+    message = error.what();
+  }
+  return true;
+}
+
+}  // namespace
+
+Engine::Engine(EngineOptions options, std::shared_ptr<EventSink> opener) : options_(std::move(options)) {
+  listeners_.push_back(std::move(opener));
+  thread_ = std::thread([this] { thread_main(); });
+}
+
+Engine::~Engine() {
+  stop();
+  thread_.join();
+}
+
+void Engine::submit(Request request, std::shared_ptr<EventSink> sink) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_ && !stopping_) {
+      inbox_.push_back(std::make_unique<Sequence>(std::move(request), std::move(sink)));
+      wake_.notify_one();
+      return;
+    }
+  }
+  sink->deliver({end_event(request.id, Event::Reason::kAbort)});
+}
+
+void Engine::cancel(const EventSink* sink, uint64_t request) {
+  const std::lock_guard lock(mutex_);
+  cancels_.emplace_back(sink, request);
+  if (in_flight_.contains({sink, request})) interrupt_ = true;
+  wake_.notify_one();
+}
+
+void Engine::detach(const EventSink* sink) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(listeners_, [&](const auto& listener) { return listener.get() == sink; });
+  cancels_.emplace_back(sink, std::nullopt);
+  for (const auto& [owner, request] : in_flight_) {
+    if (owner == sink) interrupt_ = true;
+  }
+  wake_.notify_one();
+}
+
+void Engine::attach(std::shared_ptr<EventSink> sink) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) {
+    sink->deliver({*closed_});
+    return;
+  }
+  if (info_) {
+    Event ready;
+    ready.kind = Event::Kind::kReady;
+    sink->deliver({ready});
+  }
+  listeners_.push_back(std::move(sink));
+}
+
+void Engine::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  interrupt_ = true;
+  wake_.notify_one();
+}
+
+bool Engine::closed() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_ || closed_.has_value();
+}
+
+EngineInfo Engine::info() const {
+  const std::lock_guard lock(mutex_);
+  return info_.value_or(EngineInfo{});
+}
+
+Engine::Load Engine::load() const {
+  const std::lock_guard lock(mutex_);
+  return load_;
+}
+
+void Engine::announce(Event event) {
+  std::vector<std::shared_ptr<EventSink>> listeners;
+  {
+    const std::lock_guard lock(mutex_);
+    if (event.kind == Event::Kind::kClosed) closed_ = event;
+    listeners = listeners_;
+  }
+  for (const auto& listener : listeners) listener->deliver({event});
+}
+
+void Engine::thread_main() {
+  pthread_setname_np(pthread_self(), "honeybee-engine");
+  Event closed;
+  closed.kind = Event::Kind::kClosed;
+  closed.reason = Event::Reason::kAbort;
+  try {
+    if (caught([this] { load_model(); }, closed.code, closed.message)) closed.reason = Event::Reason::kError;
+    if (loaded_) {
+      while (receive_commands()) {
+        admit();
+        encode_one();
+        run_step();
+        flush();
+        const std::lock_guard lock(mutex_);
+        load_ = {static_cast<int64_t>(running_.size()), static_cast<int64_t>(waiting_.size()),
+                 loaded_->blocks.free()};
+      }
+    }
+  } catch (const Interrupted&) {
+    // Stopped while loading.
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (auto& sequence : inbox_) waiting_.push_back(std::move(sequence));
+    inbox_.clear();
+  }
+  for (auto& sequence : waiting_) running_.push_back(std::move(sequence));
+  waiting_.clear();
+  for (auto& sequence : running_) {
+    if (closed.reason == Event::Reason::kError) {
+      fail_sequence(*sequence, closed.code, closed.message);
+    } else {
+      finish(*sequence, Event::Reason::kAbort);
+    }
+  }
+  flush();
+  running_.clear();
+  loaded_.reset();
+  announce(std::move(closed));
+}
+
+// Waits for something to do. False when it is time to go.
+bool Engine::receive_commands() {
+  std::unique_lock lock(mutex_);
+  const auto busy = [this] { return !running_.empty() || !waiting_.empty(); };
+  wake_.wait(lock, [&] { return stopping_ || !inbox_.empty() || !cancels_.empty() || busy(); });
+  if (stopping_) return false;
+  interrupt_ = false;
+  for (auto& sequence : inbox_) waiting_.push_back(std::move(sequence));
+  inbox_.clear();
+  const auto cancels = std::move(cancels_);
+  cancels_.clear();
+  lock.unlock();
+
+  for (const auto& [sink, request] : cancels) {
+    const auto hit = [&, sink = sink, request = request](const std::unique_ptr<Sequence>& sequence) {
+      return sequence->sink.get() == sink && (!request || sequence->request.id == *request);
+    };
+    for (auto& sequence : running_) {
+      if (hit(sequence)) finish(*sequence, Event::Reason::kAbort);
+    }
+    for (auto& sequence : waiting_) {
+      if (hit(sequence)) finish(*sequence, Event::Reason::kAbort);
+    }
+  }
+  const auto done = [](const std::unique_ptr<Sequence>& sequence) {
+    return sequence->phase == Sequence::Phase::kFinished;
+  };
+  std::erase_if(running_, done);
+  std::erase_if(waiting_, done);
+  flush();
+  return true;
+}
+
+// What would make a whole step fail must be refused before it can harm the others in it.
+void Engine::validate(const Sequence& sequence) const {
+  const int64_t vocabulary = loaded_->model.config().text.vocab_size;
+  const int64_t per_image = loaded_->model.tokens_per_image();
+  const auto images = static_cast<int64_t>(sequence.request.images.size());
+  int64_t visual = 0;
+  for (const int32_t id : sequence.request.ids) {
+    require(id < vocabulary, ErrorCode::kTokenizer, "token ", id, " is outside the model's vocabulary of ",
+            vocabulary, "; the tokenizer belongs to another model");
+    visual += id < 0 ? 1 : 0;
+  }
+  require(sequence.prompt_length == 0 || visual == images * per_image, ErrorCode::kOption, "the prompt has ",
+          visual, " visual positions, ", images, " images give ", images * per_image);
+  require(sequence.prompt_length > 0 || images > 0, ErrorCode::kOption, "the prompt is empty");
+  const int64_t room = loaded_->positions - sequence.prompt_length;
+  require(sequence.prompt_length == 0 || room >= 1, ErrorCode::kContextLength, "the prompt has ",
+          sequence.prompt_length, " tokens, images included; the context of ", loaded_->positions,
+          " leaves no room for an answer");
+}
+
+// First come, first served: a sequence starts when all blocks it may ever need are free, so none has to be
+// stopped for another later on.
+void Engine::admit() {
+  while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_sequences) {
+    Sequence& next = *waiting_.front();
+    ErrorCode code{};
+    std::string message;
+    if (caught([&] { validate(next); }, code, message)) {
+      fail_sequence(next, code, message);
+      waiting_.pop_front();
+      continue;
+    }
+    const int64_t room = loaded_->positions - next.prompt_length;
+    const int64_t positions =
+        next.prompt_length > 0 ? next.prompt_length + std::min(room, next.request.max_tokens) : 0;
+    if (!loaded_->blocks.take((positions + kKvBlock - 1) / kKvBlock, next.blocks)) break;
+    next.request.max_tokens = std::min(room, next.request.max_tokens);
+    next.enter(next.request.images.empty() ? Sequence::Phase::kPrefill : Sequence::Phase::kEncode);
+    running_.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+  }
+}
+
+// Runs one piece of work for the sequences it serves. What it throws ends those sequences and nothing else;
+// an interruption leaves them as they were, so that the ones still wanted are simply run again.
+template <class Work>
+void Engine::guarded(const std::vector<Sequence*>& participants, Work work) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Sequence* sequence : participants) {
+      if (sequence->phase != Sequence::Phase::kDecode)
+        in_flight_.insert({sequence->sink.get(), sequence->request.id});
+    }
+    if (!cancels_.empty() || stopping_) interrupt_ = true;
+  }
+  ErrorCode code{};
+  std::string message;
+  bool failed = false;
+  try {
+    failed = caught(work, code, message);
+  } catch (const Interrupted&) {
+  }
+  if (failed) {
+    for (Sequence* sequence : participants) fail_sequence(*sequence, code, message);
+  }
+  const std::lock_guard lock(mutex_);
+  in_flight_.clear();
+}
+
+// One image of one sequence, so that the others go on between images.
+void Engine::encode_one() {
+  for (const auto& sequence : running_) {
+    if (sequence->phase != Sequence::Phase::kEncode) continue;
+    guarded({sequence.get()}, [&] { encode(*sequence); });
+    return;
+  }
+}
+
+void Engine::run_step() {
+  std::vector<Demand> demands;
+  for (const auto& sequence : running_) {
+    Demand demand;
+    if (sequence->phase == Sequence::Phase::kPrefill) {
+      demand = {sequence->prompt_length - sequence->computed, true, sequence->request.trace};
+    } else if (sequence->phase == Sequence::Phase::kDecode) {
+      demand = {1, false, false};
+    }
+    demands.push_back(demand);
+  }
+  const std::vector<int64_t> rows = plan_step(demands, options_.limits);
+  std::vector<Sequence*> participants;
+  for (size_t i = 0; i < rows.size(); i++) {
+    if (rows[i] > 0) participants.push_back(running_[i].get());
+  }
+  if (!participants.empty()) guarded(participants, [&] { forward(rows); });
+  std::erase_if(running_, [](const auto& sequence) { return sequence->phase == Sequence::Phase::kFinished; });
+}
+
+void Engine::finish(Sequence& sequence, Event::Reason reason) {
+  if (sequence.phase == Sequence::Phase::kFinished) return;
+  sequence.enter(Sequence::Phase::kFinished);
+  if (loaded_) loaded_->blocks.give_back(sequence.blocks);
+  sequence.visual.clear();
+  Event event = end_event(sequence.request.id, reason);
+  event.timings = sequence.timings;
+  event.trace = std::move(sequence.trace);
+  event.raw_logits = std::move(sequence.raw_logits);
+  event.visual_tokens = std::move(sequence.visual_tokens);
+  emit(sequence, std::move(event));
+}
+
+void Engine::fail_sequence(Sequence& sequence, ErrorCode code, const std::string& message) {
+  if (sequence.phase == Sequence::Phase::kFinished) return;
+  sequence.enter(Sequence::Phase::kFinished);
+  if (loaded_) loaded_->blocks.give_back(sequence.blocks);
+  sequence.visual.clear();
+  Event event = end_event(sequence.request.id, Event::Reason::kError);
+  event.code = code;
+  event.message = message;
+  event.timings = sequence.timings;
+  emit(sequence, std::move(event));
+}
+
+void Engine::emit(const Sequence& sequence, Event event) {
+  for (auto& [sink, events] : outbox_) {
+    if (sink == sequence.sink) {
+      events.push_back(std::move(event));
+      return;
+    }
+  }
+  outbox_.emplace_back(sequence.sink, std::vector<Event>{});
+  outbox_.back().second.push_back(std::move(event));
+}
+
+void Engine::flush() {
+  for (auto& [sink, events] : outbox_) sink->deliver(std::move(events));
+  outbox_.clear();
+}
+
+}  // namespace honeybee

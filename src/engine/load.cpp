@@ -1,0 +1,76 @@
+#include <algorithm>
+
+#include "engine/loaded.h"
+
+namespace honeybee {
+namespace {
+
+// Blocks for all sequences at full length where memory allows, never more than a quarter of it unless the
+// user named the bytes, and at least one sequence of full length.
+int64_t count_blocks(const EngineOptions& options, const KvShape& one_block, size_t weight_bytes,
+                     size_t free_bytes) {
+  const int64_t per_sequence = (options.context + kKvBlock - 1) / kKvBlock;
+  const size_t block_bytes =
+      static_cast<size_t>(2 * one_block.layers * one_block.kv_heads * one_block.head_dim * kKvBlock) *
+      dtype_size(one_block.dtype);
+  const size_t budget = options.memory == 0             ? free_bytes / 4
+                        : options.memory > weight_bytes ? options.memory - weight_bytes
+                                                        : 0;
+  const auto affordable = static_cast<int64_t>(budget / block_bytes);
+  const size_t limit = options.memory == 0 ? free_bytes : budget;
+  require(static_cast<size_t>(per_sequence) * block_bytes <= limit, ErrorCode::kOutOfMemory,
+          "the KV cache of one sequence of ", options.context, " tokens takes ",
+          static_cast<size_t>(per_sequence) * block_bytes, " bytes, ", limit, " are left after the weights (",
+          weight_bytes, " bytes); choose a shorter context or smaller weights");
+  return std::clamp(affordable, per_sequence, per_sequence * options.max_sequences);
+}
+
+}  // namespace
+
+void Engine::load_model() {
+  const Clock::time_point begin = Clock::now();
+  std::unique_ptr<Backend> backend = options_.backend();
+  const std::unique_ptr<TensorStore> store = options_.store();
+  const size_t free_before = backend->free_memory();
+  WeightLoader loader(backend.get(), store.get(), [this](size_t bytes) {
+    if (interrupt_) throw Interrupted{};
+    const bool worth_saying = bytes >= progress_ + (size_t{16} << 20);
+    if (!worth_saying) return;
+    progress_ = bytes;
+    Event event;
+    event.kind = Event::Kind::kProgress;
+    event.bytes = bytes;
+    announce(event);
+  });
+  Vlm model(options_.config, options_.dtypes, loader, options_.context, backend.get());
+  const size_t weight_bytes = loader.packed_bytes();
+  require(options_.memory == 0 || weight_bytes <= options_.memory, ErrorCode::kOutOfMemory,
+          "the weights take ", weight_bytes, " bytes, more than the ", options_.memory,
+          " that memory allows");
+
+  const KvShape one_block = model.llama().kv_shape(1, options_.kv_dtype);
+  const int64_t count =
+      count_blocks(options_, one_block, weight_bytes, std::min(free_before, backend->free_memory()));
+  std::unique_ptr<KvCache> cache = backend->make_kv_cache(model.llama().kv_shape(count, options_.kv_dtype));
+
+  EngineInfo info;
+  info.device = backend->name();
+  info.description = backend->description();
+  info.weight_bytes = weight_bytes;
+  info.kv_bytes = cache->bytes();
+  info.kv_blocks = count;
+  Backend& device = *backend;
+  loaded_.reset(new Loaded{std::move(backend), std::move(model), std::move(cache), KvBlocks(count),
+                           Arena(device), options_.context});
+  info.load_ms = milliseconds(begin, Clock::now());
+  {
+    const std::lock_guard lock(mutex_);
+    info_ = info;
+    load_.free_blocks = count;
+  }
+  Event ready;
+  ready.kind = Event::Kind::kReady;
+  announce(ready);
+}
+
+}  // namespace honeybee

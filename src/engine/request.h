@@ -1,0 +1,80 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "engine/sampling.h"
+#include "model/weights.h"
+
+namespace honeybee {
+
+/// An image of a request: pixels to encode, or visual tokens from an earlier encoding.
+struct ImageInput {
+  std::vector<uint8_t> rgb;   ///< [S, S, 3]
+  std::vector<float> tokens;  ///< [M + K, D]; used when not empty
+};
+
+/// One prompt to continue, or, without ids, images to encode.
+struct Request {
+  uint64_t id = 0;
+  std::vector<int32_t> ids;  ///< -1 at every visual position; the images fill them in order
+  std::vector<ImageInput> images;
+  SamplingOptions sampling;
+  std::vector<int32_t> history;  ///< tokens that the penalties see from the start
+  std::vector<int32_t> stop_tokens;
+  int64_t max_tokens = 0;
+  int64_t min_tokens = 0;
+  int32_t logprobs = -1;   ///< -1: none; n: of the token and the n likeliest
+  bool trace = false;      ///< keep the reference points of encoding and prefill
+  int64_t raw_logits = 0;  ///< keep the logits of the first steps, before any warper
+};
+
+struct Timings {
+  double queued_ms = 0.0;
+  double encode_ms = 0.0;
+  double prefill_ms = 0.0;
+  double decode_ms = 0.0;
+};
+
+struct TraceTensor {
+  std::string name;
+  TensorShape shape;
+  std::vector<float> values;
+};
+
+/// What an engine tells its users. Events of one step arrive together.
+struct Event {
+  enum class Kind { kProgress, kReady, kToken, kEnd, kClosed };
+  Kind kind = Kind::kToken;
+  uint64_t request = 0;
+
+  // kProgress: bytes of weights read.
+  size_t bytes = 0;
+
+  // kToken
+  int32_t token = 0;
+  bool has_logprob = false;
+  float logprob = 0.0f;
+  std::vector<TokenLogprob> most;
+
+  // kEnd; also kClosed when loading failed
+  enum class Reason { kStop, kLength, kAbort, kError };
+  Reason reason = Reason::kStop;
+  ErrorCode code = ErrorCode::kDevice;
+  std::string message;
+  Timings timings;
+  std::vector<TraceTensor> trace;
+  std::vector<float> raw_logits;     ///< [steps kept, V]
+  std::vector<float> visual_tokens;  ///< of a request without ids: [images·(M + K), D]
+};
+
+/// Receives events on the engine's thread; must return quickly and may not throw.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void deliver(std::vector<Event> events) = 0;
+};
+
+}  // namespace honeybee

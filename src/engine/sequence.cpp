@@ -1,0 +1,28 @@
+#include "engine/sequence.h"
+
+namespace honeybee {
+
+void Sequence::enter(Phase next) {
+  const Clock::time_point now = Clock::now();
+  const double elapsed = milliseconds(since, now);
+  switch (phase) {
+    case Phase::kWaiting:
+      timings.queued_ms += elapsed;
+      break;
+    case Phase::kEncode:
+      timings.encode_ms += elapsed;
+      break;
+    case Phase::kPrefill:
+      timings.prefill_ms += elapsed;
+      break;
+    case Phase::kDecode:
+      timings.decode_ms += elapsed;
+      break;
+    case Phase::kFinished:
+      break;
+  }
+  since = now;
+  phase = next;
+}
+
+}  // namespace honeybee

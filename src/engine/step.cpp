@@ -1,0 +1,217 @@
+#include <algorithm>
+#include <cmath>
+
+#include "engine/loaded.h"
+
+namespace honeybee {
+namespace {
+
+// Keeps what it sees as floats on the host.
+Trace recorder(Backend& backend, std::vector<TraceTensor>& trace) {
+  return [&backend, &trace](const std::string& name, const TensorShape& shape, const Tensor& values) {
+    std::vector<char> raw(static_cast<size_t>(values.size()) * dtype_size(values.dtype));
+    backend.download(values, raw.data());
+    TraceTensor tensor{name, shape, std::vector<float>(static_cast<size_t>(values.size()))};
+    convert_to_float(values.dtype, raw.data(), tensor.values.data(), tensor.values.size());
+    trace.push_back(std::move(tensor));
+  };
+}
+
+}  // namespace
+
+// Encodes the next image of a sequence; all of them at once when traced, so that the reference points hold
+// all.
+void Engine::encode(Sequence& sequence) {
+  Backend& backend = *loaded_->backend;
+  const Vlm& model = loaded_->model;
+  const Arena::Scope scope(loaded_->arena);
+  std::vector<TraceTensor> recorded;
+  const Trace trace = recorder(backend, recorded);
+  const bool traced = sequence.request.trace;
+  const Run run = loaded_->run(traced ? &trace : nullptr, &interrupt_);
+  const int64_t rows = model.tokens_per_image();
+  const int64_t width = model.config().text.hidden_size;
+  const Dtype dtype = backend.activation_dtype(model.llama().dtype());
+  const auto keep = [&](const Tensor& tokens) {
+    sequence.visual.push_back(backend.allocate(static_cast<size_t>(rows * width) * dtype_size(dtype)));
+    sequence.visual_rows.push_back({sequence.visual.back()->data(), dtype, rows, width, width});
+    backend.copy(tokens, sequence.visual_rows.back());
+    sequence.encoded++;
+  };
+
+  std::vector<ImageInput>& images = sequence.request.images;
+  const size_t begin = sequence.encoded;
+  if (!images[begin].tokens.empty()) {
+    const Tensor tokens = run.arena.matrix(rows, width, Dtype::kF32);
+    require(static_cast<int64_t>(images[begin].tokens.size()) == tokens.size(), ErrorCode::kImage, "image ",
+            begin + 1, ": ", images[begin].tokens.size(), " visual token values, this model expects [", rows,
+            ", ", width, "]");
+    backend.upload(images[begin].tokens.data(), tokens);
+    keep(tokens);
+  } else {
+    require(model.config().vision.has_value(), ErrorCode::kOption,
+            "this model sees no images: it has no vision tower");
+    size_t end = begin + 1;
+    while (traced && end < images.size() && images[end].tokens.empty()) end++;
+    const int64_t side = model.config().vision->image_size;
+    const Tensor rgb = run.arena.matrix(static_cast<int64_t>(end - begin), side * side * 3, Dtype::kU8);
+    for (size_t i = begin; i < end; i++) {
+      const Tensor row = rgb.row_range(static_cast<int64_t>(i - begin), 1);
+      require(static_cast<int64_t>(images[i].rgb.size()) == row.size(), ErrorCode::kImage, "image ", i + 1,
+              ": ", images[i].rgb.size(), " bytes, this model expects ", side, " x ", side, " RGB pixels");
+      backend.upload(images[i].rgb.data(), row);
+    }
+    const Tensor tokens = model.encode_images(run, rgb);
+    for (size_t i = begin; i < end; i++) keep(tokens.row_range(static_cast<int64_t>(i - begin) * rows, rows));
+  }
+  std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
+  if (sequence.encoded < images.size()) return;
+  if (sequence.prompt_length > 0) {
+    sequence.enter(Sequence::Phase::kPrefill);
+    return;
+  }
+  for (const Tensor& tokens : sequence.visual_rows) {
+    std::vector<char> raw(static_cast<size_t>(tokens.size()) * dtype_size(tokens.dtype));
+    backend.download(tokens, raw.data());
+    const size_t at = sequence.visual_tokens.size();
+    sequence.visual_tokens.resize(at + static_cast<size_t>(tokens.size()));
+    convert_to_float(tokens.dtype, raw.data(), sequence.visual_tokens.data() + at,
+                     static_cast<size_t>(tokens.size()));
+  }
+  finish(sequence, Event::Reason::kStop);
+}
+
+// One step of the language model: rows[i] further positions of running_[i].
+void Engine::forward(const std::vector<int64_t>& rows) {
+  Backend& backend = *loaded_->backend;
+  const Vlm& model = loaded_->model;
+  const Arena::Scope scope(loaded_->arena);
+
+  std::vector<Sequence*> sequences;
+  std::vector<int32_t> row_begin{0};
+  std::vector<int32_t> start;
+  std::vector<int32_t> ids;
+  std::vector<int32_t> wanted;
+  std::vector<Sequence*> wanting;  // whose next token comes from each wanted row; null for rows only traced
+  int64_t max_blocks = 0;
+  const Sequence* traced = nullptr;
+  for (size_t i = 0; i < rows.size(); i++) {
+    if (rows[i] == 0) continue;
+    Sequence& sequence = *running_[i];
+    sequences.push_back(&sequence);
+    start.push_back(static_cast<int32_t>(sequence.computed));
+    const bool trace_rows = sequence.request.trace && sequence.phase == Sequence::Phase::kPrefill;
+    if (trace_rows) traced = &sequence;
+    for (int64_t r = 0; r < rows[i]; r++) {
+      const bool last = sequence.computed + r + 1 == sequence.length();
+      if (last || trace_rows) {
+        wanted.push_back(static_cast<int32_t>(ids.size()));
+        wanting.push_back(last ? &sequence : nullptr);
+      }
+      ids.push_back(std::max(0, sequence.token(sequence.computed + r)));
+    }
+    row_begin.push_back(static_cast<int32_t>(ids.size()));
+    max_blocks = std::max(max_blocks, static_cast<int64_t>(sequence.blocks.size()));
+  }
+  std::vector<int32_t> tables(static_cast<size_t>(max_blocks) * sequences.size(), 0);
+  for (size_t s = 0; s < sequences.size(); s++) {
+    std::copy(sequences[s]->blocks.begin(), sequences[s]->blocks.end(),
+              tables.begin() + static_cast<ptrdiff_t>(s) * max_blocks);
+  }
+
+  std::vector<TraceTensor> recorded;
+  const Trace trace = recorder(backend, recorded);
+  const Run run = loaded_->run(traced != nullptr ? &trace : nullptr, &interrupt_);
+  const Dtype activation = backend.activation_dtype(model.llama().dtype());
+  const Tensor x =
+      run.arena.matrix(static_cast<int64_t>(ids.size()), model.config().text.hidden_size, activation);
+  model.llama().embed(run, ids, x);
+  for (size_t s = 0; s < sequences.size(); s++) {
+    splice(*sequences[s], x.row_range(row_begin[s], row_begin[s + 1] - row_begin[s]));
+  }
+  run.watch("llm.embeds", {x.rows, x.cols}, x);
+  const PagedBatch batch{row_begin, start, tables, max_blocks};
+  const Tensor logits = model.llama().forward(run, x, batch, wanted, *loaded_->cache);
+
+  // From here on the step counts.
+  std::vector<std::vector<float>> host(wanted.size());
+  for (size_t w = 0; w < wanted.size(); w++) {
+    if (wanting[w] == nullptr) continue;
+    host[w].resize(static_cast<size_t>(logits.cols));
+    backend.download(logits.row_range(static_cast<int64_t>(w), 1), host[w].data());
+  }
+  for (size_t s = 0; s < sequences.size(); s++) sequences[s]->computed += row_begin[s + 1] - row_begin[s];
+  for (size_t w = 0; w < wanted.size(); w++) {
+    if (wanting[w] == nullptr) continue;
+    Sequence& sequence = *wanting[w];
+    if (&sequence == traced) std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
+    consume(sequence, host[w]);
+  }
+}
+
+// Overwrites the rows at visual positions with the tokens of the images, in reading order.
+void Engine::splice(const Sequence& sequence, const Tensor& x) {
+  const int64_t each = loaded_->model.tokens_per_image();
+  int64_t seen = 0;  // visual positions before this one
+  for (int64_t p = 0; p < sequence.computed + x.rows && p < sequence.prompt_length; p++) {
+    if (sequence.token(p) >= 0) continue;
+    if (p >= sequence.computed) {
+      const Tensor& tokens = sequence.visual_rows[static_cast<size_t>(seen / each)];
+      loaded_->backend->copy(tokens.row_range(seen % each, 1), x.row_range(p - sequence.computed, 1));
+    }
+    seen++;
+  }
+}
+
+// Chooses the next token of a sequence from its logits and decides whether that was the last.
+void Engine::consume(Sequence& sequence, std::vector<float>& logits) {
+  if (sequence.phase == Sequence::Phase::kPrefill) {
+    sequence.enter(Sequence::Phase::kDecode);
+    sequence.visual.clear();
+    sequence.visual_rows.clear();
+  }
+  const Request& request = sequence.request;
+  const auto step = static_cast<int64_t>(sequence.generated.size());
+  if (step >= request.max_tokens) {
+    finish(sequence, Event::Reason::kLength);
+    return;
+  }
+  if (step < request.raw_logits)
+    sequence.raw_logits.insert(sequence.raw_logits.end(), logits.begin(), logits.end());
+  std::vector<float> original;
+  if (request.logprobs >= 0) original = logits;
+
+  if (step < request.min_tokens) {
+    for (const int32_t stop : request.stop_tokens) {
+      if (stop >= 0 && stop < static_cast<int64_t>(logits.size()))
+        logits[static_cast<size_t>(stop)] = -INFINITY;
+    }
+  }
+  std::vector<int32_t> history = request.history;
+  history.insert(history.end(), sequence.generated.begin(), sequence.generated.end());
+  warp_logits(logits, history, request.sampling);
+  const int32_t token = choose_token(logits, request.sampling, static_cast<uint64_t>(step));
+  if (token < 0) {
+    fail_sequence(
+        sequence, ErrorCode::kDevice,
+        "the model's logits are not numbers, or every token was ruled out; check the weights and logitBias");
+    return;
+  }
+  if (std::find(request.stop_tokens.begin(), request.stop_tokens.end(), token) != request.stop_tokens.end()) {
+    finish(sequence, Event::Reason::kStop);
+    return;
+  }
+  sequence.generated.push_back(token);
+  Event event;
+  event.kind = Event::Kind::kToken;
+  event.request = request.id;
+  event.token = token;
+  if (request.logprobs >= 0) {
+    event.has_logprob = true;
+    event.logprob = token_logprob(original, token, request.logprobs, event.most).logprob;
+  }
+  emit(sequence, std::move(event));
+  if (step + 1 >= request.max_tokens) finish(sequence, Event::Reason::kLength);
+}
+
+}  // namespace honeybee

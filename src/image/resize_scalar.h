@@ -1,0 +1,43 @@
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "image/bicubic_axis.h"
+#include "image/resize_kernels.h"
+
+// The inner loops one value at a time: all of the portable kernels, and the edges of the SIMD ones.
+namespace honeybee {
+
+/// Rounds an accumulator that started at kWeightHalf to a byte.
+inline uint8_t to_byte(uint32_t accumulator) {
+  return static_cast<uint8_t>(std::clamp(static_cast<int32_t>(accumulator) >> kWeightBits, 0, 255));
+}
+
+/// One pixel of the horizontal pass; `row` is the start of its input row.
+inline void resize_pixel(const uint8_t* row, const ColumnTaps& column, uint8_t* out) {
+  const uint8_t* pixel = row + ptrdiff_t{3} * column.begin;
+  uint32_t red = kWeightHalf;
+  uint32_t green = kWeightHalf;
+  uint32_t blue = kWeightHalf;
+  for (int t = 0; t < column.taps; ++t, pixel += 3) {
+    const WeightBlock& block = column.weights[t / WeightBlock::kTaps];
+    const int tap = t % WeightBlock::kTaps;
+    red += block.times(tap, pixel[0]);
+    green += block.times(tap, pixel[1]);
+    blue += block.times(tap, pixel[2]);
+  }
+  out[0] = to_byte(red);
+  out[1] = to_byte(green);
+  out[2] = to_byte(blue);
+}
+
+/// One row of the vertical pass.
+inline void accumulate_row(const uint8_t* row, int32_t weight, int32_t* accumulators, int width) {
+  for (int x = 0; x < width; ++x) {
+    const uint32_t product = static_cast<uint32_t>(weight) * row[x];
+    accumulators[x] = static_cast<int32_t>(static_cast<uint32_t>(accumulators[x]) + product);
+  }
+}
+
+}  // namespace honeybee

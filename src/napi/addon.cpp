@@ -1,0 +1,18 @@
+#include <napi.h>
+
+#include "napi/image.h"
+#include "napi/model.h"
+#include "napi/tools.h"
+
+namespace {
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  honeybee::ModelHandle::define(env, exports);
+  honeybee::register_image(env, exports);
+  honeybee::register_tools(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(honeybee, init)

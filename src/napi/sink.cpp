@@ -1,0 +1,145 @@
+#include "napi/sink.h"
+
+#include <cstring>
+
+namespace honeybee {
+namespace {
+
+Napi::Value float_array(Napi::Env env, const std::vector<float>& values) {
+  auto array = Napi::Float32Array::New(env, values.size());
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(float));
+  return array;
+}
+
+const char* reason_name(Event::Reason reason) {
+  switch (reason) {
+    case Event::Reason::kStop:
+      return "stop";
+    case Event::Reason::kLength:
+      return "length";
+    case Event::Reason::kAbort:
+      return "abort";
+    case Event::Reason::kError:
+      return "error";
+  }
+  return "error";
+}
+
+void write_end(Napi::Env env, const Event& event, Napi::Object& out) {
+  out.Set("reason", reason_name(event.reason));
+  if (event.reason == Event::Reason::kError) {
+    out.Set("code", error_code_name(event.code));
+    out.Set("message", event.message);
+  }
+  if (event.kind == Event::Kind::kClosed) return;
+  Napi::Object timings = Napi::Object::New(env);
+  timings.Set("queuedMs", event.timings.queued_ms);
+  timings.Set("encodeMs", event.timings.encode_ms);
+  timings.Set("prefillMs", event.timings.prefill_ms);
+  timings.Set("decodeMs", event.timings.decode_ms);
+  out.Set("timings", timings);
+  if (!event.raw_logits.empty()) out.Set("rawLogits", float_array(env, event.raw_logits));
+  if (!event.visual_tokens.empty()) out.Set("visualTokens", float_array(env, event.visual_tokens));
+  if (event.trace.empty()) return;
+  Napi::Array trace = Napi::Array::New(env, event.trace.size());
+  for (uint32_t i = 0; i < event.trace.size(); i++) {
+    Napi::Object tensor = Napi::Object::New(env);
+    tensor.Set("name", event.trace[i].name);
+    Napi::Array shape = Napi::Array::New(env, event.trace[i].shape.size());
+    for (uint32_t d = 0; d < event.trace[i].shape.size(); d++)
+      shape.Set(d, static_cast<double>(event.trace[i].shape[d]));
+    tensor.Set("shape", shape);
+    tensor.Set("values", float_array(env, event.trace[i].values));
+    trace.Set(i, tensor);
+  }
+  out.Set("trace", trace);
+}
+
+void write_token(Napi::Env env, const Event& event, Napi::Object& out) {
+  out.Set("token", event.token);
+  if (!event.has_logprob) return;
+  out.Set("logprob", event.logprob);
+  Napi::Array most = Napi::Array::New(env, event.most.size());
+  for (uint32_t i = 0; i < event.most.size(); i++) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("token", event.most[i].token);
+    entry.Set("logprob", event.most[i].logprob);
+    most.Set(i, entry);
+  }
+  out.Set("top", most);
+}
+
+Napi::Object to_js(Napi::Env env, const Event& event) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("request", static_cast<double>(event.request));
+  switch (event.kind) {
+    case Event::Kind::kProgress:
+      out.Set("kind", "progress");
+      out.Set("bytes", static_cast<double>(event.bytes));
+      break;
+    case Event::Kind::kReady:
+      out.Set("kind", "ready");
+      break;
+    case Event::Kind::kToken:
+      out.Set("kind", "token");
+      write_token(env, event, out);
+      break;
+    case Event::Kind::kEnd:
+      out.Set("kind", "end");
+      write_end(env, event, out);
+      break;
+    case Event::Kind::kClosed:
+      out.Set("kind", "closed");
+      write_end(env, event, out);
+      break;
+  }
+  return out;
+}
+
+}  // namespace
+
+JsSink::JsSink(Napi::Env env, const Napi::Function& listener, std::function<void(const Event&)> ended)
+    : call_(Napi::ThreadSafeFunction::New(env, listener, "honeybee.events", 0, 1)),
+      ended_(std::move(ended)) {}
+
+void JsSink::deliver(std::vector<Event> events) {
+  const std::lock_guard lock(mutex_);
+  if (!open_ || events.empty()) return;
+  auto* carried = new std::vector<Event>(std::move(events));
+  const auto call = [this](Napi::Env env, Napi::Function listener, std::vector<Event>* arrived) {
+    const std::unique_ptr<std::vector<Event>> owned(arrived);
+    if (env == nullptr || listener == nullptr) return;
+    Napi::Array batch = Napi::Array::New(env, owned->size());
+    for (uint32_t i = 0; i < owned->size(); i++) {
+      const Event& event = (*owned)[i];
+      batch.Set(i, to_js(env, event));
+      if (event.kind != Event::Kind::kToken && event.kind != Event::Kind::kProgress) ended_(event);
+    }
+    listener.Call({batch});
+  };
+  // The queue is unbounded, so this does not wait; anything but napi_ok means that the environment is going
+  // away.
+  if (call_.NonBlockingCall(carried, call) != napi_ok) {
+    delete carried;
+    open_ = false;
+  }
+}
+
+void JsSink::close() {
+  const std::lock_guard lock(mutex_);
+  if (!open_) return;
+  open_ = false;
+  call_.Release();
+}
+
+void JsSink::keep_alive(Napi::Env env, bool alive) {
+  const std::lock_guard lock(mutex_);
+  if (!open_) return;
+  if (alive) {
+    call_.Ref(env);
+  } else {
+    call_.Unref(env);
+  }
+}
+
+}  // namespace honeybee

@@ -1,0 +1,14 @@
+#pragma once
+#include "engine/engine.h"
+#include "napi/values.h"
+
+namespace honeybee {
+
+/// The objects that lib/ passes in, as the structs of the layers below.
+ModelConfig read_config(const ObjectReader& config);
+WeightDtypes read_dtypes(const ObjectReader& dtypes);
+SamplingOptions read_sampling(const ObjectReader& options);
+Request read_request(const ObjectReader& request);
+EngineOptions read_engine_options(const ObjectReader& spec);
+
+}  // namespace honeybee

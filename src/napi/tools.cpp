@@ -1,0 +1,59 @@
+#include "napi/tools.h"
+
+#include "cpu/cpu_backend.h"
+#include "engine/sampling.h"
+#include "napi/spec.h"
+
+namespace honeybee {
+namespace {
+
+// warpLogits(logits: Float32Array, history: Int32Array, options) changes `logits` in place.
+Napi::Value warp(const Napi::CallbackInfo& info) {
+  return guarded_call(info.Env(), [&]() -> Napi::Value {
+    require(info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().TypedArrayType() == napi_float32_array,
+            ErrorCode::kOption, "logits is not a Float32Array");
+    require(info[1].IsTypedArray() && info[1].As<Napi::TypedArray>().TypedArrayType() == napi_int32_array,
+            ErrorCode::kOption, "history is not an Int32Array");
+    auto logits = info[0].As<Napi::Float32Array>();
+    auto history = info[1].As<Napi::Int32Array>();
+    warp_logits({logits.Data(), logits.ElementLength()}, {history.Data(), history.ElementLength()},
+                read_sampling({info[2], "options"}));
+    return info[0];
+  });
+}
+
+// listTensors(config, weights) → [{name, shape, dtype}]: what loading this model asks for.
+Napi::Value tensors(const Napi::CallbackInfo& info) {
+  return guarded_call(info.Env(), [&]() -> Napi::Value {
+    const auto requests = list_tensors(read_config({info[0], "config"}), read_dtypes({info[1], "weights"}));
+    Napi::Array out = Napi::Array::New(info.Env(), requests.size());
+    for (uint32_t i = 0; i < requests.size(); i++) {
+      Napi::Object entry = Napi::Object::New(info.Env());
+      entry.Set("name", requests[i].name);
+      entry.Set("dtype", dtype_name(requests[i].dtype));
+      Napi::Array shape = Napi::Array::New(info.Env(), requests[i].shape.size());
+      for (uint32_t d = 0; d < requests[i].shape.size(); d++)
+        shape.Set(d, static_cast<double>(requests[i].shape[d]));
+      entry.Set("shape", shape);
+      out.Set(i, entry);
+    }
+    return out;
+  });
+}
+
+// describeCpu() → one line about the CPU backend.
+Napi::Value describe_cpu(const Napi::CallbackInfo& info) {
+  return guarded_call(info.Env(), [&]() -> Napi::Value {
+    return Napi::String::New(info.Env(), make_cpu_backend({})->description());
+  });
+}
+
+}  // namespace
+
+void register_tools(Napi::Env env, Napi::Object exports) {
+  exports.Set("warpLogits", Napi::Function::New(env, warp, "warpLogits"));
+  exports.Set("listTensors", Napi::Function::New(env, tensors, "listTensors"));
+  exports.Set("describeCpu", Napi::Function::New(env, describe_cpu, "describeCpu"));
+}
+
+}  // namespace honeybee

@@ -1,0 +1,9 @@
+#pragma once
+#include <napi.h>
+
+namespace honeybee {
+
+/// Functions that need no model: warpLogits, listTensors, describeCpu.
+void register_tools(Napi::Env env, Napi::Object exports);
+
+}  // namespace honeybee
