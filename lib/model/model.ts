@@ -2,25 +2,16 @@ import type { ModelConfig } from "../checkpoint/index.js";
 import { HoneybeeError } from "../errors.js";
 import { type ImageInput, ImagePart, prepareImage } from "../image/index.js";
 import type { NativeImage, NativeRequest } from "../native.js";
-import { type ChatMessage, checkImageCount, type EncodedPrompt, encodeLlava, encodePrompt, encodeRaw, renderChat } from "../prompt/index.js";
+import { type ChatMessage, checkImageCount, type EncodedPrompt } from "../prompt/index.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import { Engine } from "./engine.js";
 import { Answer, endError, Generation, makeResult, type TraceRecord } from "./generation.js";
 import { makeInfo, type ModelInfo } from "./info.js";
-import { CHOICES, type CheckedGeneration, checkChoice, checkGeneration, checkModelOptions, checkNames, checkSignal, type GenerationOptions, type ModelOptions } from "./options.js";
+import { type CheckedGeneration, checkGeneration, checkModelOptions, checkNames, checkSignal, type GenerationOptions, type ModelOptions } from "./options.js";
+import { encodeText, PROMPT_NAMES, type PromptOptions, renderMessages, tokensPerImage } from "./prompt.js";
 import { type ResolvedModel, resolveModel } from "./resolve.js";
 import { nativeSpec } from "./spec.js";
 import { VisualTokens } from "./visual-tokens.js";
-
-/** Options of how a conversation becomes a prompt. */
-export interface PromptOptions {
-  /** A row of the template set that the last text is put into, or "none" (default). Honeybee models only. */
-  template?: string | undefined;
-  /** "base", "message", "none" or a text. Default: "base" with a template, else "message". */
-  system?: string | undefined;
-  /** "head" (default): the encoding of the released code and of training; "legacy": that of December 2023. */
-  encoding?: "head" | "legacy" | undefined;
-}
 
 /** An image wherever one is taken. */
 export type AnyImage = ImageInput | ImagePart | VisualTokens;
@@ -34,8 +25,6 @@ export interface GenerateRequest extends GenerationOptions, Pick<PromptOptions, 
   prompt: string;
   images?: readonly AnyImage[] | undefined;
 }
-
-const PROMPT_NAMES = ["template", "system", "encoding"];
 
 /** What a request is made of once its text is known. */
 interface Prompt {
@@ -54,7 +43,7 @@ export class Model {
   private readonly config: ModelConfig;
 
   private constructor(
-    resolved: ResolvedModel,
+    private readonly resolved: ResolvedModel,
     private readonly engine: Engine,
     private readonly options: ModelOptions,
   ) {
@@ -79,15 +68,15 @@ export class Model {
   /** The prompt that `chat` would use, as text with `<image>` where images go. */
   render(messages: readonly ChatMessage[], options: PromptOptions = {}): string {
     checkNames(options, PROMPT_NAMES, "prompt option");
-    return this.renderMessages(messages, options).prompt;
+    return renderMessages(this.resolved, messages, options).prompt;
   }
 
   /** Answers the last message of a conversation. */
   chat(request: ChatRequest): Generation {
     return this.run(async () => {
       const checked = checkGeneration(request, ["messages", "trace", ...PROMPT_NAMES]);
-      const { prompt, images } = this.renderMessages(request.messages, request);
-      return { checked, prompt: { encoded: this.encode(prompt, request, false), images } };
+      const { prompt, images } = renderMessages(this.resolved, request.messages, request);
+      return { checked, prompt: { encoded: encodeText(this.resolved, prompt, request, false), images } };
     }, request);
   }
 
@@ -100,7 +89,7 @@ export class Model {
       if (!Array.isArray(images)) throw new HoneybeeError("ERR_OPTION", "images must be an array of images");
       if (this.config.vision) checkImageCount(prompt, images.length);
       else if (images.length > 0) throw new HoneybeeError("ERR_OPTION", "this is a text-only model; leave the images out");
-      return { checked, prompt: { encoded: this.encode(prompt, request, true), images } };
+      return { checked, prompt: { encoded: encodeText(this.resolved, prompt, request, true), images } };
     }, request);
   }
 
@@ -133,46 +122,15 @@ export class Model {
     return this.dispose();
   }
 
-  /** Rows that each image takes in a prompt. */
-  private get tokensPerImage(): number {
-    const { projector } = this.config;
-    return projector ? projector.visualTokens + projector.eosTokens : 0;
-  }
-
   private checkAlive(): void {
     if (this.engine.isDisposed) throw new HoneybeeError("ERR_DISPOSED", "the model has been disposed; load it again");
-  }
-
-  private renderMessages(messages: readonly ChatMessage[], options: PromptOptions) {
-    const { tokenizer } = this;
-    const piece = (id: number | undefined) => (id === undefined ? undefined : tokenizer.pieces([id])[0]);
-    return renderChat(messages, {
-      family: this.config.family,
-      template: options.template,
-      system: options.system,
-      chatTemplate: tokenizer.chatTemplate,
-      bosToken: piece(tokenizer.bosId),
-      eosToken: piece(tokenizer.eosId),
-    });
-  }
-
-  private encode(prompt: string, options: Pick<PromptOptions, "encoding">, isRaw: boolean): EncodedPrompt {
-    const encoding = checkChoice("encoding", options.encoding, CHOICES.encoding);
-    switch (this.config.family) {
-      case "honeybee":
-        return encodePrompt(this.tokenizer, prompt, { visualTokens: this.tokensPerImage, ...(encoding ? { encoding } : {}) });
-      case "llava":
-        return encodeLlava(this.tokenizer, prompt, this.tokensPerImage);
-      case "llama":
-        return encodeRaw(this.tokenizer, prompt, { addSpecial: isRaw });
-    }
   }
 
   private async prepare(image: unknown, name: string): Promise<NativeImage> {
     const source = image instanceof ImagePart ? image.source : image;
     if (source instanceof VisualTokens) {
       const { data, shape } = source;
-      const expected = [this.tokensPerImage, this.config.text.hiddenSize];
+      const expected = [tokensPerImage(this.resolved), this.config.text.hiddenSize];
       if (shape[0] === expected[0] && shape[1] === expected[1]) return { tokens: data };
       throw new HoneybeeError("ERR_IMAGE", `${name} is visual tokens of shape [${shape}]; this model's are [${expected}], so another model encoded it`);
     }

@@ -29,7 +29,7 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
   }
   const file = await findFile(path);
   const [contents, config] = await Promise.all([read(file), readTokenizerConfig(dirname(file))]);
-  // '{' would be an unknown field with the reserved wire type 3, so no SentencePiece model begins with it.
+  // A SentencePiece model begins with the field of its first piece, in practice <unk>, and never looks like this.
   if (/^\s*\{/.test(contents.toString("latin1", 0, 64))) {
     return new JsonTokenizer(parseJsonObject(contents.toString("utf8"), file), config, file);
   }

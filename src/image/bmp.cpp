@@ -48,6 +48,7 @@ void check_mask(uint32_t mask) {
 }
 
 void read_palette(ByteReader& reader, uint32_t colors, int entry_bytes, Palette& palette) {
+  palette.clear();
   for (uint32_t i = 0; i < colors && i < 256; ++i) {
     const auto entry = reader.take(entry_bytes);
     palette.set(static_cast<int>(i), entry[2], entry[1], entry[0]);

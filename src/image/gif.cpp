@@ -18,7 +18,7 @@ constexpr uint8_t kHasPalette = 0x80;
 constexpr uint8_t kInterlaced = 0x40;
 
 void read_palette(ByteReader& reader, uint8_t flags, Palette& palette) {
-  palette = Palette();
+  palette.clear();
   const int colors = 2 << (flags & 7);
   for (int i = 0; i < colors; ++i) {
     const auto color = reader.take(3);

@@ -69,8 +69,9 @@ void unpack_gif_lzw(std::span<const uint8_t> data, Put put) {
   int buffered = 0;
   int code_bits = index_bits + 1;
   while (reader.left() > 0) {
-    const auto block = reader.take_available(reader.u8());
-    if (block.empty()) return;
+    const size_t block_bytes = reader.u8();
+    if (block_bytes == 0 || block_bytes > reader.left()) return;  // a block cut off counts for nothing
+    const auto block = reader.take(block_bytes);
     for (const uint8_t byte : block) {
       buffer |= uint32_t{byte} << buffered;
       buffered += 8;

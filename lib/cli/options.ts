@@ -1,0 +1,119 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { GenerationOptions, ModelOptions } from "../index.js";
+import { CHOICES } from "../model/options.js";
+
+/** Options of every command that loads a model, as commander leaves them. */
+export interface ModelFlags {
+  device?: string;
+  weights?: string;
+  kv?: string;
+  context?: number;
+  maxSequences?: number;
+  memory?: number;
+  threads?: number;
+  tokenizer?: string;
+  maxImagePixels?: number;
+  batchInvariant?: boolean;
+  visualTokens?: number;
+}
+
+/** Options of every command that generates. */
+export interface GenerationFlags extends Omit<GenerationOptions, "signal" | "logitBias"> {
+  logitBias?: Record<number, number>;
+  template?: string;
+  system?: string;
+  encoding?: "head" | "legacy";
+}
+
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || Number.isNaN(value)) throw new InvalidArgumentError("expected a number.");
+  return value;
+}
+
+function collect(value: string, previous: string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+/** `ID=BIAS`, repeatable. */
+function bias(text: string, previous: Record<number, number> | undefined): Record<number, number> {
+  const match = /^(\d+)=(-?[\d.]+(?:e-?\d+)?)$/i.exec(text);
+  if (!match) throw new InvalidArgumentError("expected ID=BIAS, such as 29871=-5.");
+  return { ...previous, [Number(match[1])]: Number(match[2]) };
+}
+
+function logprobs(text: string | true): number | boolean {
+  return text === true ? true : number(text);
+}
+
+export function addModelOptions(command: Command): Command {
+  return command
+    .option("--device <name>", "auto, cpu, cuda, cuda:N or simt", "auto")
+    .addOption(new Option("--weights <format>", "weights in memory").choices(CHOICES.weights))
+    .addOption(new Option("--kv <format>", "KV cache").choices(CHOICES.kv))
+    .option("--context <tokens>", "longest sequence, images included", number)
+    .option("--max-sequences <n>", "requests that run at once", number)
+    .option("--memory <bytes>", "for weights and KV cache", number)
+    .option("--threads <n>", "CPU threads", number)
+    .option("--tokenizer <file>", "tokenizer.model or tokenizer.json")
+    .option("--max-image-pixels <n>", "refuse larger images", number)
+    .option("--batch-invariant", "the same bits whatever runs beside")
+    .option("--visual-tokens <m>", "tokens per image of a C-Abstractor, a square number", number);
+}
+
+export function addGenerationOptions(command: Command): Command {
+  return command
+    .option("--max-tokens <n>", "most tokens of the answer (default 512)", number)
+    .option("--min-tokens <n>", "no end before", number)
+    .option("--temperature <t>", "0 is greedy", number)
+    .option("--top-k <k>", "sample among the k likeliest", number)
+    .option("--top-p <p>", "sample among the likeliest with this probability together", number)
+    .option("--min-p <p>", "drop tokens below this share of the likeliest", number)
+    .option("--repetition-penalty <x>", "divides logits of seen tokens", number)
+    .option("--presence-penalty <x>", "subtracted from logits of seen tokens", number)
+    .option("--frequency-penalty <x>", "subtracted for each time seen", number)
+    .option("--no-repeat-ngram-size <n>", "no n tokens occur twice", number)
+    .option("--logit-bias <id=bias>", "repeatable", bias)
+    .option("--stop <text>", "ends the answer; repeatable", collect)
+    .option("--seed <n>", "of sampling", number)
+    .option("--n <n>", "answers to the same prompt", number)
+    .option("--logprobs [top]", "log-probabilities, and of the likeliest tokens", logprobs)
+    .option("--ignore-eos", "go on past the end token");
+}
+
+export function addPromptOptions(command: Command): Command {
+  return command
+    .option("--template <row>", "a row of the template set, or none")
+    .option("--system <which>", "base, message, none or a text")
+    .addOption(new Option("--encoding <which>", "of the prompt").choices(CHOICES.encoding));
+}
+
+const MODEL_FLAGS = [
+  "device", "weights", "kv", "context", "maxSequences", "memory", "threads", "tokenizer", "maxImagePixels",
+  "batchInvariant", "visualTokens",
+] as const;
+const GENERATION_FLAGS = [
+  "maxTokens", "minTokens", "temperature", "topK", "topP", "minP", "repetitionPenalty", "presencePenalty",
+  "frequencyPenalty", "logitBias", "stop", "seed", "n", "logprobs", "ignoreEos",
+] as const;
+const PROMPT_FLAGS = ["template", "system", "encoding"] as const;
+
+function pick(flags: object, names: readonly string[]): Record<string, unknown> {
+  const entries = Object.entries(flags).filter(([name, value]) => names.includes(name) && value !== undefined);
+  return Object.fromEntries(entries);
+}
+
+export function modelOptions(flags: ModelFlags): ModelOptions {
+  return pick(flags, MODEL_FLAGS);
+}
+
+export function generationOptions(flags: GenerationFlags): GenerationOptions {
+  // commander reads "--no-repeat-ngram-size" as the negation of "repeatNgramSize", with a value all the same.
+  const { repeatNgramSize } = flags as { repeatNgramSize?: number | boolean };
+  const noRepeatNgramSize = typeof repeatNgramSize === "number" ? { noRepeatNgramSize: repeatNgramSize } : {};
+  return { ...pick(flags, GENERATION_FLAGS), ...noRepeatNgramSize };
+}
+
+export function promptOptions(flags: GenerationFlags): Pick<GenerationFlags, "template" | "system" | "encoding"> {
+  return pick(flags, PROMPT_FLAGS);
+}

@@ -1,0 +1,56 @@
+import type { AnyImage, Model } from "../index.js";
+import { type Generation, image } from "../index.js";
+import { type OutputTensor, writeTensors } from "../trace.js";
+import { type GenerationFlags, generationOptions, type ModelFlags, modelOptions, promptOptions } from "./options.js";
+import { interruptSignal, load, Notes, readStdin, writeJson } from "./terminal.js";
+
+export interface RunFlags extends ModelFlags, GenerationFlags {
+  image?: string[];
+  prompt: string;
+  raw?: boolean;
+  trace?: string;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/** `honeybee run`: one answer, streamed. */
+export async function run(model: string, flags: RunFlags): Promise<void> {
+  const notes = new Notes(flags.quiet ?? false);
+  const images = await Promise.all((flags.image ?? []).map(async (file) => (file === "-" ? await readStdin() : file)));
+  const signal = interruptSignal();
+  const loaded = await load(model, { ...modelOptions(flags), signal }, notes);
+  try {
+    const generation = start(loaded, flags, images, signal);
+    let ended = true;
+    for await (const { text, index } of generation) {
+      if (flags.json || index > 0) continue;
+      process.stdout.write(text);
+      if (text !== "") ended = text.endsWith("\n");
+    }
+    const result = await generation.result;
+    const { trace, choices, ...answer } = result as typeof result & { trace?: { tensors: OutputTensor[] } };
+    if (flags.trace && trace) await writeTensors(flags.trace, [...trace.tensors]);
+    if (flags.json) {
+      writeJson(choices.length > 1 ? { ...answer, choices } : answer);
+      return;
+    }
+    for (const { text } of choices.slice(1)) process.stdout.write(`\n---\n${text}`);
+    if (!ended || choices.length > 1) process.stdout.write("\n");
+    const { usage, timings } = result;
+    notes.say(
+      `${usage.promptTokens} prompt tokens (${usage.imageTokens} of images) in ${Math.round(timings.encodeMs + timings.prefillMs)} ms, ` +
+        `${usage.completionTokens} tokens at ${timings.tokensPerSecond.toFixed(1)}/s, ended by ${result.finishReason}`,
+    );
+  } finally {
+    await loaded.dispose();
+  }
+}
+
+function start(model: Model, flags: RunFlags, images: readonly AnyImage[], signal: AbortSignal): Generation {
+  const options = { ...generationOptions(flags), ...(flags.trace ? { trace: true } : {}), signal };
+  const { encoding, ...prompt } = promptOptions(flags);
+  const withEncoding = encoding ? { encoding } : {};
+  if (flags.raw) return model.generate({ prompt: flags.prompt, images, ...withEncoding, ...options });
+  const content = [...images.map((source) => image(source as string)), flags.prompt];
+  return model.chat({ messages: [{ role: "user", content }], ...prompt, ...withEncoding, ...options });
+}
