@@ -2,11 +2,11 @@ import type { AnyImage, Model } from "../index.js";
 import { type Generation, image } from "../index.js";
 import { type OutputTensor, writeTensors } from "../trace.js";
 import { type GenerationFlags, generationOptions, type ModelFlags, modelOptions, promptOptions } from "./options.js";
-import { interruptSignal, load, Notes, readStdin, writeJson } from "./terminal.js";
+import { interruptSignal, load, Notes, readStdin, requirePrompt, writeJson } from "./terminal.js";
 
 export interface RunFlags extends ModelFlags, GenerationFlags {
   image?: string[];
-  prompt: string;
+  prompt?: string;
   raw?: boolean;
   trace?: string;
   json?: boolean;
@@ -15,12 +15,13 @@ export interface RunFlags extends ModelFlags, GenerationFlags {
 
 /** `honeybee run`: one answer, streamed. */
 export async function run(model: string, flags: RunFlags): Promise<void> {
+  const prompt = requirePrompt(flags.prompt);
   const notes = new Notes(flags.quiet ?? false);
   const images = await Promise.all((flags.image ?? []).map(async (file) => (file === "-" ? await readStdin() : file)));
   const signal = interruptSignal();
   const loaded = await load(model, { ...modelOptions(flags), signal }, notes);
   try {
-    const generation = start(loaded, flags, images, signal);
+    const generation = start(loaded, prompt, flags, images, signal);
     let ended = true;
     for await (const { text, index } of generation) {
       if (flags.json || index > 0) continue;
@@ -46,11 +47,11 @@ export async function run(model: string, flags: RunFlags): Promise<void> {
   }
 }
 
-function start(model: Model, flags: RunFlags, images: readonly AnyImage[], signal: AbortSignal): Generation {
+function start(model: Model, text: string, flags: RunFlags, images: readonly AnyImage[], signal: AbortSignal): Generation {
   const options = { ...generationOptions(flags), ...(flags.trace ? { trace: true } : {}), signal };
   const { encoding, ...prompt } = promptOptions(flags);
   const withEncoding = encoding ? { encoding } : {};
-  if (flags.raw) return model.generate({ prompt: flags.prompt, images, ...withEncoding, ...options });
-  const content = [...images.map((source) => image(source as string)), flags.prompt];
+  if (flags.raw) return model.generate({ prompt: text, images, ...withEncoding, ...options });
+  const content = [...images.map((source) => image(source as string)), text];
   return model.chat({ messages: [{ role: "user", content }], ...prompt, ...withEncoding, ...options });
 }

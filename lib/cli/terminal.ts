@@ -1,5 +1,5 @@
 import { SingleBar } from "cli-progress";
-import { loadModel, type Model, type ModelOptions } from "../index.js";
+import { HoneybeeError, loadModel, type Model, type ModelOptions } from "../index.js";
 
 /** What may be said besides the answer: stdout carries answers only, everything else goes to stderr. */
 export class Notes {
@@ -50,4 +50,10 @@ export class Interrupted extends Error {}
 
 export function writeJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** @throws HoneybeeError ERR_OPTION when there is none; said here so that a misspelt option is named first */
+export function requirePrompt(prompt: string | undefined): string {
+  if (prompt !== undefined) return prompt;
+  throw new HoneybeeError("ERR_OPTION", "--prompt is missing: what should the model be asked?");
 }

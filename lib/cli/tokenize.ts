@@ -1,10 +1,10 @@
 import { resolveModel } from "../model/resolve.js";
 import { encodeChatPrompt } from "../model/prompt.js";
 import { type GenerationFlags, type ModelFlags, modelOptions, promptOptions } from "./options.js";
-import { writeJson } from "./terminal.js";
+import { requirePrompt, writeJson } from "./terminal.js";
 
 export interface TokenizeFlags extends ModelFlags, GenerationFlags {
-  prompt: string;
+  prompt?: string;
   image?: string[];
   raw?: boolean;
   json?: boolean;
@@ -12,9 +12,10 @@ export interface TokenizeFlags extends ModelFlags, GenerationFlags {
 
 /** `honeybee tokenize`: ids and pieces of the rendered prompt, without loading weights. */
 export async function tokenize(model: string, flags: TokenizeFlags): Promise<void> {
+  const prompt = requirePrompt(flags.prompt);
   const resolved = await resolveModel(model, modelOptions(flags));
-  const content = [...(flags.image ?? []).map((source) => ({ source })), flags.prompt];
-  const { ids } = encodeChatPrompt(resolved, flags.raw ? flags.prompt : [{ role: "user", content }], promptOptions(flags));
+  const content = [...(flags.image ?? []).map((source) => ({ source })), prompt];
+  const { ids } = encodeChatPrompt(resolved, flags.raw ? prompt : [{ role: "user", content }], promptOptions(flags));
   const pieces = ids.map((id) => (id < 0 ? "<image>" : (resolved.tokenizer.pieces([id])[0] ?? "")));
   if (flags.json) {
     writeJson({ ids, pieces });

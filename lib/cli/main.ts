@@ -1,0 +1,102 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Command, CommanderError } from "commander";
+import { HoneybeeError } from "../errors.js";
+import { packageRoot } from "../native.js";
+import { nearest } from "../nearest.js";
+import { bench } from "./bench.js";
+import { chat } from "./chat.js";
+import { convert } from "./convert.js";
+import { demo } from "./demo.js";
+import { inspect } from "./inspect.js";
+import { addGenerationOptions, addModelOptions, addPromptOptions, number } from "./options.js";
+import { run } from "./run.js";
+import { Interrupted } from "./terminal.js";
+import { tokenize } from "./tokenize.js";
+
+const USAGE = 2;
+const INTERRUPTED = 130;
+
+const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), value];
+const numbers = (text: string) => text.split(",").map(number);
+
+function build(): Command {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string };
+  const program = new Command("honeybee")
+    .description("Honeybee vision-language models. MODEL is a checkpoint's folder or random:NAME.")
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  const command = (name: string, description: string) =>
+    program.command(name).description(description).exitOverride().configureOutput({ writeErr: () => {} });
+
+  addModelOptions(addGenerationOptions(addPromptOptions(command("run <model>", "one answer, streamed"))))
+    .option("--prompt <text>", "what to ask")
+    .option("--image <file>", "an image, - for standard input; repeatable", collect)
+    .option("--raw", "the prompt exactly as given, <image> where images go")
+    .option("--trace <file>", "write the network's reference points as safetensors")
+    .option("--json", "one JSON document")
+    .option("--quiet", "nothing but the answer")
+    .action(run);
+  addModelOptions(addGenerationOptions(addPromptOptions(command("chat <model>", "a conversation in the terminal"))))
+    .option("--quiet", "no notes")
+    .action(chat);
+  addModelOptions(command("inspect [model]", "devices, and a model without loading it"))
+    .option("--json", "one JSON document")
+    .action(inspect);
+  addModelOptions(addPromptOptions(command("tokenize <model>", "ids and pieces of the rendered prompt")))
+    .option("--prompt <text>", "what to ask")
+    .option("--image <file>", "an image; repeatable", collect)
+    .option("--raw", "the prompt exactly as given")
+    .option("--json", "one JSON document")
+    .action(tokenize);
+  addModelOptions(command("bench <model>", "image encoding, prefill and decode, medians"))
+    .option("--prefill <lengths>", "prompt tokens, comma-separated", numbers, [256])
+    .option("--decode <lengths>", "generated tokens, comma-separated", numbers, [64])
+    .option("--repeat <n>", "runs of each", number, 5)
+    .option("--json", "one JSON document")
+    .option("--quiet", "no notes")
+    .action(bench);
+  addModelOptions(command("convert <model> <out>", "any layout → one safetensors folder"))
+    .option("--quiet", "no progress")
+    .action(convert);
+  command("demo", "the main job, end to end").action(demo);
+  return program;
+}
+
+/** A usage error in one line, with the nearest option where one is unknown. */
+function usage(program: Command, error: CommanderError): string {
+  const unknown = /unknown option '(--[\w-]+)/.exec(error.message)?.[1];
+  const name = /unknown command '([^']+)'/.exec(error.message)?.[1];
+  const chosen = program.commands.find((command) => command.name() === process.argv[2]);
+  const options = (chosen ?? program).options.map(({ long }) => long ?? "");
+  const hint = unknown ? nearest(unknown, options) : name ? nearest(name, program.commands.map((c) => c.name())) : undefined;
+  const text = error.message.replace(/^error: /, "").split("\n")[0]!;
+  return hint ? `${text}; did you mean ${hint}?` : text;
+}
+
+async function main(): Promise<void> {
+  const program = build();
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // commander has printed what it shows with exit code 0: help and version.
+      if (error.exitCode === 0) return;
+      if (error.code === "commander.help") program.outputHelp({ error: true });
+      else process.stderr.write(`honeybee: ${usage(program, error)}\n`);
+      process.exitCode = USAGE;
+    } else if (error instanceof Interrupted) {
+      process.exitCode = INTERRUPTED;
+    } else if (error instanceof HoneybeeError) {
+      process.stderr.write(`honeybee: ${error.message} (${error.code})\n`);
+      process.exitCode = error.code === "ERR_OPTION" ? USAGE : 1;
+    } else {
+      process.stderr.write(`honeybee: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      process.exitCode = 1;
+    }
+  }
+}
+
+await main();
