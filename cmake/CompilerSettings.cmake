@@ -31,7 +31,7 @@ elseif(HB_SANITIZE)
   message(FATAL_ERROR "HB_SANITIZE is '${HB_SANITIZE}'; expected address, thread or nothing.")
 endif()
 if(HB_SANITIZE)
-  add_compile_options(${HB_SANITIZE_FLAGS} -O1 -g -fno-omit-frame-pointer)
+  add_compile_options(${HB_SANITIZE_FLAGS} -O1 -g1 -fno-omit-frame-pointer)
   add_link_options(${HB_SANITIZE_FLAGS})
 endif()
 

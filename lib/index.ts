@@ -1,11 +1,34 @@
 export { type ErrorCode, HoneybeeError } from "./errors.js";
 export { type ImageInput, ImagePart, image } from "./image/index.js";
-export type { Chunk, Choice, FinishReason, Generation, GenerationResult, GenerationTimings, TokenLogprob, Usage } from "./model/generation.js";
+export type {
+  Choice,
+  Chunk,
+  FinishReason,
+  Generation,
+  GenerationResult,
+  GenerationTimings,
+  TokenLogprob,
+  Usage,
+} from "./model/generation.js";
 export type { ModelDescription, ModelInfo } from "./model/info.js";
-export { type AnyImage, type ChatRequest, type GenerateRequest, loadModel, type Model } from "./model/model.js";
+export {
+  type AnyImage,
+  type ChatRequest,
+  type GenerateRequest,
+  loadModel,
+  type Model,
+} from "./model/model.js";
 export type { GenerationOptions, ModelOptions } from "./model/options.js";
 export type { PromptOptions } from "./model/prompt.js";
 export { VisualTokens } from "./model/visual-tokens.js";
 export { warpLogits } from "./model/warp.js";
-export { type ChatMessage, type EncodedPrompt, encodePrompt, type EncodePromptOptions, renderTemplate, type TemplateFields, type TemplateOptions } from "./prompt/index.js";
+export {
+  type ChatMessage,
+  type EncodedPrompt,
+  type EncodePromptOptions,
+  encodePrompt,
+  renderTemplate,
+  type TemplateFields,
+  type TemplateOptions,
+} from "./prompt/index.js";
 export { loadTokenizer, type Tokenizer, type TokenStream } from "./tokenizer/index.js";

@@ -63,7 +63,13 @@ interface NativeOutcome {
 export type NativeEvent =
   | { kind: "progress"; bytes: number }
   | { kind: "ready" }
-  | { kind: "token"; request: number; token: number; logprob?: number; top?: { token: number; logprob: number }[] }
+  | {
+      kind: "token";
+      request: number;
+      token: number;
+      logprob?: number;
+      top?: { token: number; logprob: number }[];
+    }
   | ({
       kind: "end";
       request: number;
@@ -104,7 +110,7 @@ export const packageRoot: string = root;
 
 function load(): NativeAddon {
   const require = createRequire(import.meta.url);
-  const named = process.env["HONEYBEE_ADDON"];
+  const named = process.env.HONEYBEE_ADDON;
   if (named) return require(named) as NativeAddon;
   const built = join(root, "build", "Release", "honeybee.node");
   if (existsSync(built)) return require(built) as NativeAddon;

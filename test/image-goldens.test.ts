@@ -13,7 +13,9 @@ interface Golden {
   [hash: string]: string | number;
 }
 
-const { images } = JSON.parse(readFileSync(goldenPath("preprocess", "images.json"), "utf8")) as { images: Record<string, Golden> };
+const { images } = JSON.parse(readFileSync(goldenPath("preprocess", "images.json"), "utf8")) as {
+  images: Record<string, Golden>;
+};
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 /** Round to nearest even, little-endian. */
@@ -31,7 +33,11 @@ for (const [file, golden] of Object.entries(images)) {
     for (const size of [56, 224]) {
       const { rgb, pixelValues } = await preprocess(readFileSync(path), { size });
       t.equal(sha256(rgb), golden[`sha256_${size}`], `resized to ${size}`);
-      t.equal(sha256(bf16Bytes(pixelValues)), golden[`sha256_bf16_${size}`], `pixel values at ${size}, in bf16`);
+      t.equal(
+        sha256(bf16Bytes(pixelValues)),
+        golden[`sha256_bf16_${size}`],
+        `pixel values at ${size}, in bf16`,
+      );
     }
   });
 }

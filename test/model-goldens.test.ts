@@ -68,7 +68,9 @@ for (const name of folders) {
         worst = Math.max(worst, error);
         t.ok(error <= TOLERANCE, `${file}: ${point} is off by ${error.toExponential(2)}`);
       }
-      t.comment(`${name}/${file}: worst reference point ${worst.toExponential(2)} over ${dirname(golden.trace)}`);
+      t.comment(
+        `${name}/${file}: worst reference point ${worst.toExponential(2)} over ${dirname(golden.trace)}`,
+      );
     }
     await model.dispose();
   });

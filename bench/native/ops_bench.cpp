@@ -32,7 +32,8 @@ struct Matrix {
 
 class Bench {
  public:
-  Bench(int threads, std::string filter) : backend_(make_cpu_backend({.threads = threads, .isa = std::nullopt})), filter_(filter) {
+  Bench(int threads, std::string filter)
+      : backend_(make_cpu_backend({.threads = threads, .isa = std::nullopt})), filter_(filter) {
     std::printf("%s\n%-44s %10s %10s\n", backend_->description().c_str(), "operation", "ms", "rate");
   }
 

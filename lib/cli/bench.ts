@@ -99,7 +99,8 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 async function generate(model: Model, promptTokens: number, maxTokens: number) {
   const prompt = promptOfLength(model, promptTokens);
   const { timings, usage } = await model.generate({ prompt, maxTokens, ignoreEos: true }).result;
-  if (usage.promptTokens !== promptTokens) throw new Error(`the prompt has ${usage.promptTokens} tokens, not ${promptTokens}`);
+  if (usage.promptTokens !== promptTokens)
+    throw new Error(`the prompt has ${usage.promptTokens} tokens, not ${promptTokens}`);
   return timings;
 }
 
@@ -124,11 +125,20 @@ function noise(size: number): Uint8Array {
 }
 
 function table(report: Report): string {
-  const lines = [`${report.model}, ${report.weights}, ${report.device}, median of ${report.repeat}`, "", "| what | time | rate |", "|---|---|---|"];
-  for (const { size, ms, imagesPerSecond } of report.encode) lines.push(`| encode ${size} px | ${ms.toFixed(1)} ms | ${imagesPerSecond.toFixed(2)} images/s |`);
-  for (const { tokens, ms, tokensPerSecond } of report.prefill) lines.push(`| prefill ${tokens} | ${ms.toFixed(1)} ms | ${tokensPerSecond.toFixed(1)} tokens/s |`);
+  const lines = [
+    `${report.model}, ${report.weights}, ${report.device}, median of ${report.repeat}`,
+    "",
+    "| what | time | rate |",
+    "|---|---|---|",
+  ];
+  for (const { size, ms, imagesPerSecond } of report.encode)
+    lines.push(`| encode ${size} px | ${ms.toFixed(1)} ms | ${imagesPerSecond.toFixed(2)} images/s |`);
+  for (const { tokens, ms, tokensPerSecond } of report.prefill)
+    lines.push(`| prefill ${tokens} | ${ms.toFixed(1)} ms | ${tokensPerSecond.toFixed(1)} tokens/s |`);
   for (const { tokens, ms, tokensPerSecond, gigabytesPerSecond } of report.decode) {
-    lines.push(`| decode ${tokens} | ${(ms / tokens).toFixed(1)} ms a token | ${tokensPerSecond.toFixed(1)} tokens/s, ${gigabytesPerSecond!.toFixed(1)} GB/s of weights |`);
+    lines.push(
+      `| decode ${tokens} | ${(ms / tokens).toFixed(1)} ms a token | ${tokensPerSecond.toFixed(1)} tokens/s, ${gigabytesPerSecond!.toFixed(1)} GB/s of weights |`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }

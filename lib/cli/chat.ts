@@ -1,7 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { createInterface } from "node:readline/promises";
 import { type ChatMessage, image } from "../index.js";
-import { type GenerationFlags, generationOptions, type ModelFlags, modelOptions, promptOptions } from "./options.js";
+import {
+  type GenerationFlags,
+  generationOptions,
+  type ModelFlags,
+  modelOptions,
+  promptOptions,
+} from "./options.js";
 import { load, Notes } from "./terminal.js";
 
 export interface ChatFlags extends ModelFlags, GenerationFlags {

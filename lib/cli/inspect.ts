@@ -20,35 +20,57 @@ function devices() {
 /** `honeybee inspect`: the machine, and a model without loading it. */
 export async function inspect(model: string | undefined, flags: InspectFlags): Promise<void> {
   const options = modelOptions(flags);
-  const description = model === undefined ? undefined : describeModel(await resolveModel(model, options), options);
+  const description =
+    model === undefined ? undefined : describeModel(await resolveModel(model, options), options);
   if (flags.json) {
     writeJson({ devices: devices(), ...(description ? { model: description } : {}) });
     return;
   }
-  const lines = devices().map(({ name, usable, ...rest }) =>
-    `${name.padEnd(6)}${usable ? "yes  " : "no   "}${"description" in rest ? rest.description : rest.reason}`,
+  const lines = devices().map(
+    ({ name, usable, ...rest }) =>
+      `${name.padEnd(6)}${usable ? "yes  " : "no   "}${"description" in rest ? rest.description : rest.reason}`,
   );
-  process.stdout.write(`devices (${availableParallelism()} cores)\n${lines.map((line) => `  ${line}\n`).join("")}`);
+  process.stdout.write(
+    `devices (${availableParallelism()} cores)\n${lines.map((line) => `  ${line}\n`).join("")}`,
+  );
   if (description) process.stdout.write(describe(description));
 }
 
 function describe(model: ModelDescription): string {
   const { vision, projector, text } = model.config;
-  const rows: [string, string][] = [["model", model.model], ["layout", model.layout], ["family", model.family]];
+  const rows: [string, string][] = [
+    ["model", model.model],
+    ["layout", model.layout],
+    ["family", model.family],
+  ];
   if (vision && projector) {
     rows.push([
       "vision",
       `ViT ${vision.layers} layers × ${vision.hiddenSize}, ${vision.heads} heads, ${vision.imageSize} px in patches of ${vision.patchSize}, features of layer ${projector.featureLayers.join(", ")}`,
     ]);
     const name = projector.type === "mlp" && projector.depth === 1 ? "linear" : projector.type;
-    rows.push(["projector", `${name}, ${projector.visualTokens} visual tokens${projector.eosTokens > 0 ? ` + ${projector.eosTokens} eos rows` : ""}`]);
+    rows.push([
+      "projector",
+      `${name}, ${projector.visualTokens} visual tokens${projector.eosTokens > 0 ? ` + ${projector.eosTokens} eos rows` : ""}`,
+    ]);
   }
-  rows.push(["language", `Llama ${text.layers} layers × ${text.hiddenSize}, ${text.heads} heads (${text.kvHeads} kv), vocabulary ${text.vocabSize}, context ${model.context}`]);
+  rows.push([
+    "language",
+    `Llama ${text.layers} layers × ${text.hiddenSize}, ${text.heads} heads (${text.kvHeads} kv), vocabulary ${text.vocabSize}, context ${model.context}`,
+  ]);
   const { parameters, weights, weightBytesByFormat } = model;
   const count = (n: number) => `${(n / 1e6).toFixed(1)} M`;
-  rows.push(["parameters", `${count(parameters.total)} (vision ${count(parameters.vision)}, projector ${count(parameters.projector)}, language ${count(parameters.text)})`]);
+  rows.push([
+    "parameters",
+    `${count(parameters.total)} (vision ${count(parameters.vision)}, projector ${count(parameters.projector)}, language ${count(parameters.text)})`,
+  ]);
   rows.push(["weights", `${weights.text} (vision ${weights.vision}, projector ${weights.projector})`]);
-  rows.push(["memory", Object.entries(weightBytesByFormat).map(([format, bytes]) => `${format} ${megabytes(bytes)}`).join(", ")]);
+  rows.push([
+    "memory",
+    Object.entries(weightBytesByFormat)
+      .map(([format, bytes]) => `${format} ${megabytes(bytes)}`)
+      .join(", "),
+  ]);
   rows.push(["KV cache", `${model.kv}, ${(model.kvBytesPerToken / 1024).toFixed(1)} KiB a token`]);
   if (model.missing.length > 0) rows.push(["missing", model.missing.join(", ")]);
   if (model.unused.length > 0) rows.push(["unused", model.unused.join(", ")]);

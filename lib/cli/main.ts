@@ -22,14 +22,20 @@ const collect = (value: string, previous: string[] | undefined) => [...(previous
 const numbers = (text: string) => text.split(",").map(number);
 
 function build(): Command {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
+    version: string;
+  };
   const program = new Command("honeybee")
     .description("Honeybee vision-language models. MODEL is a checkpoint's folder or random:NAME.")
     .version(version)
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const command = (name: string, description: string) =>
-    program.command(name).description(description).exitOverride().configureOutput({ writeErr: () => {} });
+    program
+      .command(name)
+      .description(description)
+      .exitOverride()
+      .configureOutput({ writeErr: () => {} });
 
   addModelOptions(addGenerationOptions(addPromptOptions(command("run <model>", "one answer, streamed"))))
     .option("--prompt <text>", "what to ask")
@@ -39,7 +45,9 @@ function build(): Command {
     .option("--json", "one JSON document")
     .option("--quiet", "nothing but the answer")
     .action(run);
-  addModelOptions(addGenerationOptions(addPromptOptions(command("chat <model>", "a conversation in the terminal"))))
+  addModelOptions(
+    addGenerationOptions(addPromptOptions(command("chat <model>", "a conversation in the terminal"))),
+  )
     .option("--quiet", "no notes")
     .action(chat);
   addModelOptions(command("inspect [model]", "devices, and a model without loading it"))
@@ -71,7 +79,14 @@ function usage(program: Command, error: CommanderError): string {
   const name = /unknown command '([^']+)'/.exec(error.message)?.[1];
   const chosen = program.commands.find((command) => command.name() === process.argv[2]);
   const options = (chosen ?? program).options.map(({ long }) => long ?? "");
-  const hint = unknown ? nearest(unknown, options) : name ? nearest(name, program.commands.map((c) => c.name())) : undefined;
+  const hint = unknown
+    ? nearest(unknown, options)
+    : name
+      ? nearest(
+          name,
+          program.commands.map((c) => c.name()),
+        )
+      : undefined;
   const text = error.message.replace(/^error: /, "").split("\n")[0]!;
   return hint ? `${text}; did you mean ${hint}?` : text;
 }
@@ -93,7 +108,9 @@ async function main(): Promise<void> {
       process.stderr.write(`honeybee: ${error.message} (${error.code})\n`);
       process.exitCode = error.code === "ERR_OPTION" ? USAGE : 1;
     } else {
-      process.stderr.write(`honeybee: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      process.stderr.write(
+        `honeybee: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      );
       process.exitCode = 1;
     }
   }

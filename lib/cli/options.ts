@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { GenerationOptions, ModelOptions } from "../index.js";
 import { CHOICES } from "../model/options.js";
 
@@ -89,17 +89,41 @@ export function addPromptOptions(command: Command): Command {
 }
 
 const MODEL_FLAGS = [
-  "device", "weights", "kv", "context", "maxSequences", "memory", "threads", "tokenizer", "maxImagePixels",
-  "batchInvariant", "visualTokens",
+  "device",
+  "weights",
+  "kv",
+  "context",
+  "maxSequences",
+  "memory",
+  "threads",
+  "tokenizer",
+  "maxImagePixels",
+  "batchInvariant",
+  "visualTokens",
 ] as const;
 const GENERATION_FLAGS = [
-  "maxTokens", "minTokens", "temperature", "topK", "topP", "minP", "repetitionPenalty", "presencePenalty",
-  "frequencyPenalty", "logitBias", "stop", "seed", "n", "logprobs", "ignoreEos",
+  "maxTokens",
+  "minTokens",
+  "temperature",
+  "topK",
+  "topP",
+  "minP",
+  "repetitionPenalty",
+  "presencePenalty",
+  "frequencyPenalty",
+  "logitBias",
+  "stop",
+  "seed",
+  "n",
+  "logprobs",
+  "ignoreEos",
 ] as const;
 const PROMPT_FLAGS = ["template", "system", "encoding"] as const;
 
 function pick(flags: object, names: readonly string[]): Record<string, unknown> {
-  const entries = Object.entries(flags).filter(([name, value]) => names.includes(name) && value !== undefined);
+  const entries = Object.entries(flags).filter(
+    ([name, value]) => names.includes(name) && value !== undefined,
+  );
   return Object.fromEntries(entries);
 }
 
@@ -114,6 +138,8 @@ export function generationOptions(flags: GenerationFlags): GenerationOptions {
   return { ...pick(flags, GENERATION_FLAGS), ...noRepeatNgramSize };
 }
 
-export function promptOptions(flags: GenerationFlags): Pick<GenerationFlags, "template" | "system" | "encoding"> {
+export function promptOptions(
+  flags: GenerationFlags,
+): Pick<GenerationFlags, "template" | "system" | "encoding"> {
   return pick(flags, PROMPT_FLAGS);
 }

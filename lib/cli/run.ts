@@ -1,7 +1,13 @@
 import type { AnyImage, Model } from "../index.js";
 import { type Generation, image } from "../index.js";
 import { type OutputTensor, writeTensors } from "../trace.js";
-import { type GenerationFlags, generationOptions, type ModelFlags, modelOptions, promptOptions } from "./options.js";
+import {
+  type GenerationFlags,
+  generationOptions,
+  type ModelFlags,
+  modelOptions,
+  promptOptions,
+} from "./options.js";
 import { interruptSignal, load, Notes, readStdin, requirePrompt, writeJson } from "./terminal.js";
 
 export interface RunFlags extends ModelFlags, GenerationFlags {
@@ -17,7 +23,9 @@ export interface RunFlags extends ModelFlags, GenerationFlags {
 export async function run(model: string, flags: RunFlags): Promise<void> {
   const prompt = requirePrompt(flags.prompt);
   const notes = new Notes(flags.quiet ?? false);
-  const images = await Promise.all((flags.image ?? []).map(async (file) => (file === "-" ? await readStdin() : file)));
+  const images = await Promise.all(
+    (flags.image ?? []).map(async (file) => (file === "-" ? await readStdin() : file)),
+  );
   const signal = interruptSignal();
   const loaded = await load(model, { ...modelOptions(flags), signal }, notes);
   try {
@@ -47,7 +55,13 @@ export async function run(model: string, flags: RunFlags): Promise<void> {
   }
 }
 
-function start(model: Model, text: string, flags: RunFlags, images: readonly AnyImage[], signal: AbortSignal): Generation {
+function start(
+  model: Model,
+  text: string,
+  flags: RunFlags,
+  images: readonly AnyImage[],
+  signal: AbortSignal,
+): Generation {
   const options = { ...generationOptions(flags), ...(flags.trace ? { trace: true } : {}), signal };
   const { encoding, ...prompt } = promptOptions(flags);
   const withEncoding = encoding ? { encoding } : {};

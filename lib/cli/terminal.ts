@@ -13,14 +13,22 @@ export class Notes {
 /** Loads a model, showing how far it is: a bar on a terminal, one line otherwise. */
 export async function load(model: string, options: ModelOptions, notes: Notes): Promise<Model> {
   if (notes.quiet) return loadModel(model, options);
-  const bar = process.stderr.isTTY ? new SingleBar({ format: "loading {bar} {percentage}%", stream: process.stderr, clearOnComplete: true }) : undefined;
+  const bar = process.stderr.isTTY
+    ? new SingleBar({ format: "loading {bar} {percentage}%", stream: process.stderr, clearOnComplete: true })
+    : undefined;
   bar?.start(100, 0);
   try {
-    const loaded = await loadModel(model, { ...options, onProgress: (fraction) => bar?.update(Math.round(fraction * 100)) });
+    const loaded = await loadModel(model, {
+      ...options,
+      onProgress: (fraction) => bar?.update(Math.round(fraction * 100)),
+    });
     bar?.stop();
     const { loadMs, weightBytes, deviceDescription } = loaded.info;
-    notes.say(`loaded ${model}: ${megabytes(weightBytes)} of weights in ${(loadMs / 1000).toFixed(2)} s on ${deviceDescription}`);
-    if (model.startsWith("random:")) notes.say("its weights are random: it answers with noise, but at the real speed");
+    notes.say(
+      `loaded ${model}: ${megabytes(weightBytes)} of weights in ${(loadMs / 1000).toFixed(2)} s on ${deviceDescription}`,
+    );
+    if (model.startsWith("random:"))
+      notes.say("its weights are random: it answers with noise, but at the real speed");
     return loaded;
   } finally {
     bar?.stop();

@@ -1,5 +1,5 @@
-import { resolveModel } from "../model/resolve.js";
 import { encodeChatPrompt } from "../model/prompt.js";
+import { resolveModel } from "../model/resolve.js";
 import { type GenerationFlags, type ModelFlags, modelOptions, promptOptions } from "./options.js";
 import { requirePrompt, writeJson } from "./terminal.js";
 
@@ -15,7 +15,11 @@ export async function tokenize(model: string, flags: TokenizeFlags): Promise<voi
   const prompt = requirePrompt(flags.prompt);
   const resolved = await resolveModel(model, modelOptions(flags));
   const content = [...(flags.image ?? []).map((source) => ({ source })), prompt];
-  const { ids } = encodeChatPrompt(resolved, flags.raw ? prompt : [{ role: "user", content }], promptOptions(flags));
+  const { ids } = encodeChatPrompt(
+    resolved,
+    flags.raw ? prompt : [{ role: "user", content }],
+    promptOptions(flags),
+  );
   const pieces = ids.map((id) => (id < 0 ? "<image>" : (resolved.tokenizer.pieces([id])[0] ?? "")));
   if (flags.json) {
     writeJson({ ids, pieces });

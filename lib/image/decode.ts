@@ -2,7 +2,15 @@ import sharp, { type Metadata, type Sharp } from "sharp";
 import { HoneybeeError } from "../errors.js";
 import { imageNative, type PixelFormat } from "./native.js";
 import { completePng } from "./png.js";
-import { type FileFormat, type ImageInput, imageError, isRawImage, type RawImage, readSource, sniff } from "./source.js";
+import {
+  type FileFormat,
+  type ImageInput,
+  imageError,
+  isRawImage,
+  type RawImage,
+  readSource,
+  sniff,
+} from "./source.js";
 
 // One picture at a time leaves the cores to the engine, and a cache of decoded pictures is of no use here.
 sharp.concurrency(1);
@@ -25,7 +33,10 @@ export interface RgbImage {
  * @param name what messages call an image without a path
  * @throws HoneybeeError ERR_IMAGE naming the image, what it is, and what is supported
  */
-export async function decodeImage(input: ImageInput, { maxPixels = MAX_IMAGE_PIXELS, name = "the image" } = {}): Promise<RgbImage> {
+export async function decodeImage(
+  input: ImageInput,
+  { maxPixels = MAX_IMAGE_PIXELS, name = "the image" } = {},
+): Promise<RgbImage> {
   if (isRawImage(input)) return decodeRaw(input, maxPixels, name);
   const source = await readSource(input, name);
   const format = sniff(source.bytes, source.name);
@@ -43,28 +54,54 @@ export async function decodeImage(input: ImageInput, { maxPixels = MAX_IMAGE_PIX
 function checkSize(width: number, height: number, maxPixels: number, name: string): void {
   if (!(width > 0 && height > 0)) throw imageError(name, `has no pixels (${width} x ${height})`);
   if (width * height <= maxPixels) return;
-  throw imageError(name, `has ${width} x ${height} pixels, more than the ${maxPixels} that maxImagePixels allows`);
+  throw imageError(
+    name,
+    `has ${width} x ${height} pixels, more than the ${maxPixels} that maxImagePixels allows`,
+  );
 }
 
-async function decodeRaw({ data, width, height, channels }: RawImage, maxPixels: number, name: string): Promise<RgbImage> {
+async function decodeRaw(
+  { data, width, height, channels }: RawImage,
+  maxPixels: number,
+  name: string,
+): Promise<RgbImage> {
   const format = ({ 1: "gray8", 3: "rgb8", 4: "rgba8" } as Record<number, PixelFormat>)[channels];
   if (!format) throw imageError(name, `raw pixels have 1, 3 or 4 channels, not ${channels}`);
-  if (!Number.isInteger(width) || !Number.isInteger(height)) throw imageError(name, `raw pixels of ${width} x ${height}; the sides must be integers`);
+  if (!Number.isInteger(width) || !Number.isInteger(height))
+    throw imageError(name, `raw pixels of ${width} x ${height}; the sides must be integers`);
   checkSize(width, height, maxPixels, name);
   if (!(data instanceof Uint8Array) || data.length !== width * height * channels) {
-    throw imageError(name, `raw pixels of ${width} x ${height} x ${channels} need a Uint8Array of ${width * height * channels} bytes, not ${data?.length}`);
+    throw imageError(
+      name,
+      `raw pixels of ${width} x ${height} x ${channels} need a Uint8Array of ${width * height * channels} bytes, not ${data?.length}`,
+    );
   }
-  return { data: channels === 3 ? data : await imageNative.convertPixels(data, width, height, format), width, height };
+  return {
+    data: channels === 3 ? data : await imageNative.convertPixels(data, width, height, format),
+    width,
+    height,
+  };
 }
 
-async function decodeOwn(bytes: Uint8Array, format: "bmp" | "gif", maxPixels: number, name: string): Promise<RgbImage> {
+async function decodeOwn(
+  bytes: Uint8Array,
+  format: "bmp" | "gif",
+  maxPixels: number,
+  name: string,
+): Promise<RgbImage> {
   const { width, height } = imageNative.readImageHeader(bytes, format);
   checkSize(width, height, maxPixels, name);
   return { data: await imageNative.decodeImageFile(bytes, format), width, height };
 }
 
-async function decodeWithSharp(bytes: Uint8Array, format: FileFormat, maxPixels: number, name: string): Promise<RgbImage> {
-  const open = (file: Uint8Array) => sharp(file, { failOn: "none", limitInputPixels: false, ignoreIcc: true });
+async function decodeWithSharp(
+  bytes: Uint8Array,
+  format: FileFormat,
+  maxPixels: number,
+  name: string,
+): Promise<RgbImage> {
+  const open = (file: Uint8Array) =>
+    sharp(file, { failOn: "none", limitInputPixels: false, ignoreIcc: true });
   const metadata = await open(bytes).metadata();
   checkSize(metadata.width, metadata.height, maxPixels, name);
   const { pipeline, as } = decoding(open(format === "png" ? completePng(bytes) : bytes), metadata);
@@ -75,13 +112,22 @@ async function decodeWithSharp(bytes: Uint8Array, format: FileFormat, maxPixels:
 }
 
 /** How to get the stored samples out of sharp, and what they then are. */
-function decoding(image: Sharp, metadata: Metadata): { pipeline: Sharp; as: (channels: number) => PixelFormat } {
+function decoding(
+  image: Sharp,
+  metadata: Metadata,
+): { pipeline: Sharp; as: (channels: number) => PixelFormat } {
   if (metadata.space === "cmyk") {
     return { pipeline: image.pipelineColourspace("cmyk").toColourspace("cmyk").raw(), as: () => "cmyk8" };
   }
   const isGray = metadata.channels <= 2;
   if (isGray && metadata.depth === "ushort") {
-    return { pipeline: image.removeAlpha().toColourspace("grey16").raw({ depth: "ushort" }), as: () => "gray16" };
+    return {
+      pipeline: image.removeAlpha().toColourspace("grey16").raw({ depth: "ushort" }),
+      as: () => "gray16",
+    };
   }
-  return { pipeline: image.removeAlpha().raw(), as: (channels) => (channels === 1 ? "gray8" : channels === 4 ? "rgba8" : "rgb8") };
+  return {
+    pipeline: image.removeAlpha().raw(),
+    as: (channels) => (channels === 1 ? "gray8" : channels === 4 ? "rgba8" : "rgb8"),
+  };
 }

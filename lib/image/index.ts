@@ -1,7 +1,7 @@
 import type { ModelConfig } from "../checkpoint/index.js";
 import { HoneybeeError } from "../errors.js";
-import { callNative } from "../native.js";
 import { checkNames, checkNumber } from "../model/options.js";
+import { callNative } from "../native.js";
 import { decodeImage } from "./decode.js";
 import { imageNative, type ResizeMode } from "./native.js";
 import type { ImageInput } from "./source.js";
@@ -41,7 +41,10 @@ export interface PreprocessOptions {
  * @returns rgb [S, S, 3] bytes; pixelValues float32 [3, S, S]
  * @throws HoneybeeError ERR_IMAGE, ERR_OPTION
  */
-export async function preprocess(input: ImageInput | ImagePart, options: PreprocessOptions): Promise<{ rgb: Uint8Array; pixelValues: Float32Array }> {
+export async function preprocess(
+  input: ImageInput | ImagePart,
+  options: PreprocessOptions,
+): Promise<{ rgb: Uint8Array; pixelValues: Float32Array }> {
   checkNames(options, ["size", "mode", "mean", "std", "maxImagePixels"], "option");
   const { size, mode = "squash", mean = CLIP_MEAN, std = CLIP_STD } = options;
   if (!Number.isInteger(size) || size < 1 || size > 16384) {
@@ -49,13 +52,24 @@ export async function preprocess(input: ImageInput | ImagePart, options: Preproc
   }
   checkNumber("maxImagePixels", options.maxImagePixels);
   const source = input instanceof ImagePart ? input.source : input;
-  const { rgb, pixelValues } = await resize(source, "the image", options.maxImagePixels, { size, mode, mean, std, pixelValues: true });
+  const { rgb, pixelValues } = await resize(source, "the image", options.maxImagePixels, {
+    size,
+    mode,
+    mean,
+    std,
+    pixelValues: true,
+  });
   return { rgb, pixelValues: pixelValues! };
 }
 
 type ResizeOptions = Parameters<typeof imageNative.preprocessImage>[3];
 
-async function resize(source: ImageInput, name: string, maxPixels: number | undefined, options: ResizeOptions) {
+async function resize(
+  source: ImageInput,
+  name: string,
+  maxPixels: number | undefined,
+  options: ResizeOptions,
+) {
   const { data, width, height } = await decodeImage(source, { name, ...(maxPixels ? { maxPixels } : {}) });
   return callNative(() => imageNative.preprocessImage(data, width, height, options));
 }
@@ -66,12 +80,23 @@ let decoding = 0;
 const queue: (() => void)[] = [];
 
 /** What the engine takes of an image: [S, S, 3] bytes for the vision tower of `config`. */
-export async function prepareImage(source: ImageInput, config: ModelConfig, maxPixels: number | undefined, name: string): Promise<Uint8Array> {
+export async function prepareImage(
+  source: ImageInput,
+  config: ModelConfig,
+  maxPixels: number | undefined,
+  name: string,
+): Promise<Uint8Array> {
   const { imageSize, imageMean, imageStd } = config.vision!;
   if (decoding >= MAX_DECODING) await new Promise<void>((resolve) => queue.push(resolve));
   decoding++;
   try {
-    const options = { size: imageSize, mode: config.preprocessing, mean: imageMean, std: imageStd, pixelValues: false };
+    const options = {
+      size: imageSize,
+      mode: config.preprocessing,
+      mean: imageMean,
+      std: imageStd,
+      pixelValues: false,
+    };
     return (await resize(source, name, maxPixels, options)).rgb;
   } finally {
     decoding--;

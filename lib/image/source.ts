@@ -25,21 +25,35 @@ export function isRawImage(input: unknown): input is RawImage {
 }
 
 /** The bytes of an encoded file, and the name that messages give it. */
-export async function readSource(input: Exclude<ImageInput, RawImage>, fallback: string): Promise<{ bytes: Uint8Array; name: string }> {
-  if (typeof input === "string" && input.startsWith("data:")) return { bytes: dataBytes(input, fallback), name: `${fallback} (data: URL)` };
+export async function readSource(
+  input: Exclude<ImageInput, RawImage>,
+  fallback: string,
+): Promise<{ bytes: Uint8Array; name: string }> {
+  if (typeof input === "string" && input.startsWith("data:"))
+    return { bytes: dataBytes(input, fallback), name: `${fallback} (data: URL)` };
   if (typeof input === "string" && /^https?:/i.test(input)) throw remote(input, fallback);
   if (typeof input === "string") return { bytes: await fileBytes(input), name: input };
   if (input instanceof URL) {
-    if (input.protocol === "data:") return { bytes: dataBytes(input.href, fallback), name: `${fallback} (data: URL)` };
+    if (input.protocol === "data:")
+      return { bytes: dataBytes(input.href, fallback), name: `${fallback} (data: URL)` };
     if (input.protocol !== "file:") throw remote(input.href, fallback);
     const path = fileURLToPath(input);
     return { bytes: await fileBytes(path), name: path };
   }
-  if (input instanceof Uint8Array) return { bytes: input, name: `${fallback} (Buffer, ${input.length} bytes)` };
-  if (input instanceof ArrayBuffer) return { bytes: new Uint8Array(input), name: `${fallback} (ArrayBuffer, ${input.byteLength} bytes)` };
-  if (input instanceof Blob) return { bytes: new Uint8Array(await input.arrayBuffer()), name: `${fallback} (Blob, ${input.size} bytes)` };
+  if (input instanceof Uint8Array)
+    return { bytes: input, name: `${fallback} (Buffer, ${input.length} bytes)` };
+  if (input instanceof ArrayBuffer)
+    return { bytes: new Uint8Array(input), name: `${fallback} (ArrayBuffer, ${input.byteLength} bytes)` };
+  if (input instanceof Blob)
+    return {
+      bytes: new Uint8Array(await input.arrayBuffer()),
+      name: `${fallback} (Blob, ${input.size} bytes)`,
+    };
   const kind = input === null ? "null" : typeof input;
-  throw imageError(fallback, `is ${kind}; an image is a path, URL object, Buffer, Blob, data: string or {data, width, height, channels}`);
+  throw imageError(
+    fallback,
+    `is ${kind}; an image is a path, URL object, Buffer, Blob, data: string or {data, width, height, channels}`,
+  );
 }
 
 function remote(href: string, name: string): HoneybeeError {
@@ -51,7 +65,12 @@ async function fileBytes(path: string): Promise<Uint8Array> {
     return await readFile(path);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "is a folder, not an image" : `cannot be read: ${message}`;
+    const why =
+      code === "ENOENT"
+        ? "there is no such file"
+        : code === "EISDIR"
+          ? "is a folder, not an image"
+          : `cannot be read: ${message}`;
     throw imageError(path, why, error);
   }
 }

@@ -34,7 +34,11 @@ export class Engine {
   }
 
   /** Loads a model. @throws what loading failed of, or the signal's reason */
-  static async load(spec: NativeSpec, onProgress?: (bytes: number) => void, signal?: AbortSignal): Promise<Engine> {
+  static async load(
+    spec: NativeSpec,
+    onProgress?: (bytes: number) => void,
+    signal?: AbortSignal,
+  ): Promise<Engine> {
     signal?.throwIfAborted();
     const engine = new Engine(spec);
     engine.onProgress = onProgress;
@@ -66,7 +70,8 @@ export class Engine {
 
   /** Queues a request; returns what cancels it. */
   submit(request: Omit<NativeRequest, "id">, listener: RequestListener): () => void {
-    if (this.isDisposed) throw new HoneybeeError("ERR_DISPOSED", "the model has been disposed; load it again");
+    if (this.isDisposed)
+      throw new HoneybeeError("ERR_DISPOSED", "the model has been disposed; load it again");
     const id = this.nextId++;
     callNative(() => this.native.submit({ ...request, id }));
     this.listeners.set(id, listener);

@@ -1,5 +1,5 @@
-import type { NativeEvent, NativeTimings, TraceTensor } from "../native.js";
 import { HoneybeeError } from "../errors.js";
+import type { NativeEvent, NativeTimings, TraceTensor } from "../native.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import { StopStrings } from "./stop-strings.js";
 
@@ -126,7 +126,6 @@ export class Answer {
   }
 }
 
-
 /**
  * An answer under way: iterate over its chunks, or await `result`, or both. Leaving the loop early stops the answer and
  * resolves `result` with what there is; an aborted signal rejects both with its reason; a failure rejects both.
@@ -222,7 +221,10 @@ export class Generation implements AsyncIterable<Chunk>, AsyncIterator<Chunk, un
 
 /** The error that an `end` event carries. */
 export function endError(event: { code?: string; message?: string }): HoneybeeError {
-  return new HoneybeeError((event.code ?? "ERR_DEVICE") as HoneybeeError["code"], event.message ?? "the engine failed");
+  return new HoneybeeError(
+    (event.code ?? "ERR_DEVICE") as HoneybeeError["code"],
+    event.message ?? "the engine failed",
+  );
 }
 
 export function makeResult(

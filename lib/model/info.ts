@@ -53,7 +53,8 @@ export function describeModel(resolved: ResolvedModel, options: ModelOptions): M
   }
   const isExact = config.projector?.type === "d-abs";
   const bytes = (dtype: WeightDtype) =>
-    (parameters.vision + parameters.text) * BYTES[dtype] + parameters.projector * (isExact ? 4 : BYTES[dtype]);
+    (parameters.vision + parameters.text) * BYTES[dtype] +
+    parameters.projector * (isExact ? 4 : BYTES[dtype]);
   const names = new Set(wanted.map(({ name }) => name));
   const { layers, kvHeads, headDim } = config.text;
   const { projector } = config;
@@ -83,6 +84,7 @@ export function makeInfo(resolved: ResolvedModel, options: ModelOptions, engine:
 }
 
 function deepFreeze<T extends object>(value: T): T {
-  for (const inner of Object.values(value)) if (typeof inner === "object" && inner !== null) deepFreeze(inner);
+  for (const inner of Object.values(value))
+    if (typeof inner === "object" && inner !== null) deepFreeze(inner);
   return Object.freeze(value);
 }

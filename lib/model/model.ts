@@ -6,8 +6,16 @@ import { type ChatMessage, checkImageCount, type EncodedPrompt } from "../prompt
 import type { Tokenizer } from "../tokenizer/index.js";
 import { Engine } from "./engine.js";
 import { Answer, endError, Generation, makeResult, type TraceRecord } from "./generation.js";
-import { makeInfo, type ModelInfo } from "./info.js";
-import { type CheckedGeneration, checkGeneration, checkModelOptions, checkNames, checkSignal, type GenerationOptions, type ModelOptions } from "./options.js";
+import { type ModelInfo, makeInfo } from "./info.js";
+import {
+  type CheckedGeneration,
+  checkGeneration,
+  checkModelOptions,
+  checkNames,
+  checkSignal,
+  type GenerationOptions,
+  type ModelOptions,
+} from "./options.js";
 import { encodeText, PROMPT_NAMES, type PromptOptions, renderMessages, tokensPerImage } from "./prompt.js";
 import { type ResolvedModel, resolveModel } from "./resolve.js";
 import { nativeSpec } from "./spec.js";
@@ -88,7 +96,8 @@ export class Model {
       if (typeof prompt !== "string") throw new HoneybeeError("ERR_OPTION", "prompt must be a text");
       if (!Array.isArray(images)) throw new HoneybeeError("ERR_OPTION", "images must be an array of images");
       if (this.config.vision) checkImageCount(prompt, images.length);
-      else if (images.length > 0) throw new HoneybeeError("ERR_OPTION", "this is a text-only model; leave the images out");
+      else if (images.length > 0)
+        throw new HoneybeeError("ERR_OPTION", "this is a text-only model; leave the images out");
       return { checked, prompt: { encoded: encodeText(this.resolved, prompt, request, true), images } };
     }, request);
   }
@@ -99,16 +108,27 @@ export class Model {
     const signal = checkSignal(options.signal);
     signal?.throwIfAborted();
     this.checkAlive();
-    if (!this.config.vision) throw new HoneybeeError("ERR_OPTION", "this is a text-only model; it encodes no images");
+    if (!this.config.vision)
+      throw new HoneybeeError("ERR_OPTION", "this is a text-only model; it encodes no images");
     const prepared = await this.prepare(image, "image 1");
     signal?.throwIfAborted();
-    const end = await new Promise<Parameters<Parameters<Engine["submit"]>[1]["end"]>[0]>((resolve, reject) => {
-      const request = { ids: new Int32Array(), images: [prepared], stopTokens: [], maxTokens: 0 };
-      const cancel = this.engine.submit(request, { end: resolve });
-      signal?.addEventListener("abort", () => { cancel(); reject(signal.reason); }, { once: true });
-    });
+    const end = await new Promise<Parameters<Parameters<Engine["submit"]>[1]["end"]>[0]>(
+      (resolve, reject) => {
+        const request = { ids: new Int32Array(), images: [prepared], stopTokens: [], maxTokens: 0 };
+        const cancel = this.engine.submit(request, { end: resolve });
+        signal?.addEventListener(
+          "abort",
+          () => {
+            cancel();
+            reject(signal.reason);
+          },
+          { once: true },
+        );
+      },
+    );
     if (end.reason === "error") throw endError(end);
-    if (!end.visualTokens) throw new HoneybeeError("ERR_DISPOSED", "the model was disposed while it encoded an image");
+    if (!end.visualTokens)
+      throw new HoneybeeError("ERR_DISPOSED", "the model was disposed while it encoded an image");
     const { hiddenSize } = this.config.text;
     return new VisualTokens(end.visualTokens, [end.visualTokens.length / hiddenSize, hiddenSize]);
   }
@@ -123,7 +143,8 @@ export class Model {
   }
 
   private checkAlive(): void {
-    if (this.engine.isDisposed) throw new HoneybeeError("ERR_DISPOSED", "the model has been disposed; load it again");
+    if (this.engine.isDisposed)
+      throw new HoneybeeError("ERR_DISPOSED", "the model has been disposed; load it again");
   }
 
   private async prepare(image: unknown, name: string): Promise<NativeImage> {
@@ -132,7 +153,10 @@ export class Model {
       const { data, shape } = source;
       const expected = [tokensPerImage(this.resolved), this.config.text.hiddenSize];
       if (shape[0] === expected[0] && shape[1] === expected[1]) return { tokens: data };
-      throw new HoneybeeError("ERR_IMAGE", `${name} is visual tokens of shape [${shape}]; this model's are [${expected}], so another model encoded it`);
+      throw new HoneybeeError(
+        "ERR_IMAGE",
+        `${name} is visual tokens of shape [${shape}]; this model's are [${expected}], so another model encoded it`,
+      );
     }
     return { rgb: await prepareImage(source as ImageInput, this.config, this.options.maxImagePixels, name) };
   }
@@ -149,7 +173,10 @@ export class Model {
       generation.follow(checked.signal);
       const { length } = prompt.encoded.ids;
       if (length >= this.info.context) {
-        throw new HoneybeeError("ERR_CONTEXT_LENGTH", `the prompt has ${length} tokens, images included; the context of ${this.info.context} leaves no room for an answer`);
+        throw new HoneybeeError(
+          "ERR_CONTEXT_LENGTH",
+          `the prompt has ${length} tokens, images included; the context of ${this.info.context} leaves no room for an answer`,
+        );
       }
       const begin = performance.now();
       const images: NativeImage[] = [];
@@ -162,16 +189,28 @@ export class Model {
     return generation;
   }
 
-  private submit(generation: Generation, checked: CheckedGeneration, prompt: Prompt, images: NativeImage[], preprocessMs: number, trace: boolean): void {
+  private submit(
+    generation: Generation,
+    checked: CheckedGeneration,
+    prompt: Prompt,
+    images: NativeImage[],
+    preprocessMs: number,
+    trace: boolean,
+  ): void {
     const { ids } = prompt.encoded;
     const imageTokens = ids.reduce((count, id) => count + (id < 0 ? 1 : 0), 0);
-    const answers = Array.from({ length: checked.n }, (_, i) => new Answer(i, this.tokenizer, checked.stop, checked.logprobs >= 0));
+    const answers = Array.from(
+      { length: checked.n },
+      (_, i) => new Answer(i, this.tokenizer, checked.stop, checked.logprobs >= 0),
+    );
     let running = answers.length;
     const finish = () => {
       const before = { loadMs: this.info.loadMs, preprocessMs };
       const result = makeResult(answers, { tokens: ids.length, imageTokens }, before);
       const record = answers[0]!.trace;
-      generation.finish(record ? Object.assign(result, { trace: this.traceOf(record, prompt, result.tokens) }) : result);
+      generation.finish(
+        record ? Object.assign(result, { trace: this.traceOf(record, prompt, result.tokens) }) : result,
+      );
     };
     if (generation.cancelled) {
       finish();
@@ -191,24 +230,27 @@ export class Model {
       rawLogits: trace ? checked.maxTokens : 0,
     };
     const cancels = answers.map((answer) => {
-      const cancel = this.engine.submit({ ...request, sequence: answer.index }, {
-        token: (event) => {
-          const pushed = answer.push(event);
-          if (!pushed) return;
-          generation.push(pushed.chunk);
-          if (pushed.stopped) cancel();
+      const cancel = this.engine.submit(
+        { ...request, sequence: answer.index },
+        {
+          token: (event) => {
+            const pushed = answer.push(event);
+            if (!pushed) return;
+            generation.push(pushed.chunk);
+            if (pushed.stopped) cancel();
+          },
+          end: (event) => {
+            if (event.reason === "error") {
+              generation.fail(endError(event));
+              for (const other of cancels) other();
+              return;
+            }
+            const last = answer.end(event);
+            if (last) generation.push(last);
+            if (--running === 0) finish();
+          },
         },
-        end: (event) => {
-          if (event.reason === "error") {
-            generation.fail(endError(event));
-            for (const other of cancels) other();
-            return;
-          }
-          const last = answer.end(event);
-          if (last) generation.push(last);
-          if (--running === 0) finish();
-        },
-      });
+      );
       return cancel;
     });
     generation.cancelWith(() => {
@@ -223,7 +265,11 @@ export class Model {
         ...record.tensors,
         { name: "prompt.ids", shape: [encoded.ids.length], values: Int32Array.from(encoded.ids) },
         { name: "generate.ids", shape: [tokens.length], values: Int32Array.from(tokens) },
-        { name: "generate.logits", shape: [record.logits.length / vocabSize, vocabSize], values: record.logits },
+        {
+          name: "generate.logits",
+          shape: [record.logits.length / vocabSize, vocabSize],
+          values: record.logits,
+        },
       ],
     };
   }

@@ -114,12 +114,38 @@ const NUMBERS: Record<string, NumberRule> = {
 };
 
 const GENERATION_NAMES = [
-  "maxTokens", "minTokens", "temperature", "topK", "topP", "minP", "repetitionPenalty", "presencePenalty",
-  "frequencyPenalty", "noRepeatNgramSize", "logitBias", "stop", "seed", "n", "logprobs", "ignoreEos", "signal",
+  "maxTokens",
+  "minTokens",
+  "temperature",
+  "topK",
+  "topP",
+  "minP",
+  "repetitionPenalty",
+  "presencePenalty",
+  "frequencyPenalty",
+  "noRepeatNgramSize",
+  "logitBias",
+  "stop",
+  "seed",
+  "n",
+  "logprobs",
+  "ignoreEos",
+  "signal",
 ];
 const MODEL_NAMES = [
-  "device", "weights", "kv", "context", "maxSequences", "memory", "threads", "tokenizer", "maxImagePixels",
-  "batchInvariant", "visualTokens", "signal", "onProgress",
+  "device",
+  "weights",
+  "kv",
+  "context",
+  "maxSequences",
+  "memory",
+  "threads",
+  "tokenizer",
+  "maxImagePixels",
+  "batchInvariant",
+  "visualTokens",
+  "signal",
+  "onProgress",
 ];
 const SAMPLING_NAMES = ["temperature", "topK", "topP", "minP", "seed"] as const;
 
@@ -150,11 +176,17 @@ export function checkNumber(name: string, value: unknown): number | undefined {
   if (inside && (!integer || Number.isInteger(value))) return value;
   const kind = integer ? "an integer" : "a number";
   const range = above ? `above ${least} and at most ${most}` : `from ${least} to ${most}`;
-  throw optionError(`${name} must be ${kind} ${range}, not ${typeof value === "string" ? JSON.stringify(value) : String(value)}`);
+  throw optionError(
+    `${name} must be ${kind} ${range}, not ${typeof value === "string" ? JSON.stringify(value) : String(value)}`,
+  );
 }
 
 /** @throws HoneybeeError ERR_OPTION unless the option is absent or one of its words */
-export function checkChoice<T extends string>(name: string, value: unknown, choices: readonly T[]): T | undefined {
+export function checkChoice<T extends string>(
+  name: string,
+  value: unknown,
+  choices: readonly T[],
+): T | undefined {
   if (value === undefined) return undefined;
   if (choices.includes(value as T)) return value as T;
   throw optionError(`${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(value)}`);
@@ -174,7 +206,8 @@ export function checkSignal(value: unknown): AbortSignal | undefined {
 function checkStop(value: unknown): string[] {
   if (value === undefined) return [];
   const stop = typeof value === "string" ? [value] : value;
-  if (Array.isArray(stop) && stop.length <= 64 && stop.every((s) => typeof s === "string" && s !== "")) return stop as string[];
+  if (Array.isArray(stop) && stop.length <= 64 && stop.every((s) => typeof s === "string" && s !== ""))
+    return stop as string[];
   throw optionError("stop must be a text or up to 64 texts, none of them empty");
 }
 
@@ -182,19 +215,25 @@ function checkLogprobs(value: unknown): number {
   if (value === undefined || value === false) return -1;
   if (value === true) return 0;
   if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 100_000) return value;
-  throw optionError(`logprobs must be true, false or how many likeliest tokens to tell, not ${String(value)}`);
+  throw optionError(
+    `logprobs must be true, false or how many likeliest tokens to tell, not ${String(value)}`,
+  );
 }
 
 function checkLogitBias(value: unknown): { biasTokens?: number[]; biasValues?: number[] } {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null) throw optionError("logitBias must map token ids to numbers");
+  if (typeof value !== "object" || value === null)
+    throw optionError("logitBias must map token ids to numbers");
   const entries = value instanceof Map ? [...value] : Object.entries(value);
   const biasTokens = entries.map(([id]) => Number(id));
   const biasValues = entries.map(([, bias]) => bias as number);
   for (const [i, id] of biasTokens.entries()) {
-    if (!Number.isInteger(id) || id < 0) throw optionError(`logitBias: ${String(entries[i]![0])} is not a token id`);
+    if (!Number.isInteger(id) || id < 0)
+      throw optionError(`logitBias: ${String(entries[i]![0])} is not a token id`);
     if (typeof biasValues[i] !== "number" || !Number.isFinite(biasValues[i])) {
-      throw optionError(`logitBias: the bias of token ${id} must be a finite number, not ${String(biasValues[i])}`);
+      throw optionError(
+        `logitBias: the bias of token ${id} must be a finite number, not ${String(biasValues[i])}`,
+      );
     }
   }
   return { biasTokens, biasValues };
@@ -222,7 +261,10 @@ function checkSampling(options: GenerationOptions): NativeSampling {
  * @param others names that the caller reads itself
  * @throws HoneybeeError ERR_OPTION naming the option at fault
  */
-export function checkGeneration(options: GenerationOptions, others: readonly string[] = []): CheckedGeneration {
+export function checkGeneration(
+  options: GenerationOptions,
+  others: readonly string[] = [],
+): CheckedGeneration {
   checkNames(options, [...GENERATION_NAMES, ...others], "generation option");
   return {
     sampling: checkSampling(options),
@@ -246,7 +288,14 @@ export function checkWarp(options: GenerationOptions): NativeSampling {
 export function checkModelOptions(options: ModelOptions): void {
   if (typeof options !== "object" || options === null) throw optionError("options must be an object");
   checkNames(options, MODEL_NAMES, "model option");
-  for (const name of ["context", "maxSequences", "memory", "threads", "maxImagePixels", "visualTokens"] as const) {
+  for (const name of [
+    "context",
+    "maxSequences",
+    "memory",
+    "threads",
+    "maxImagePixels",
+    "visualTokens",
+  ] as const) {
     checkNumber(name, options[name]);
   }
   checkChoice("weights", options.weights, CHOICES.weights);
@@ -257,6 +306,8 @@ export function checkModelOptions(options: ModelOptions): void {
     throw optionError("onProgress must be a function");
   }
   if (options.device !== undefined && !/^(auto|cpu|simt|cuda(:\d+)?)$/.test(options.device)) {
-    throw optionError(`device must be auto, cpu, cuda, cuda:N or simt, not ${JSON.stringify(options.device)}`);
+    throw optionError(
+      `device must be auto, cpu, cuda, cuda:N or simt, not ${JSON.stringify(options.device)}`,
+    );
   }
 }

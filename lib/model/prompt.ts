@@ -1,4 +1,11 @@
-import { type ChatMessage, type EncodedPrompt, encodeLlava, encodePrompt, encodeRaw, renderChat } from "../prompt/index.js";
+import {
+  type ChatMessage,
+  type EncodedPrompt,
+  encodeLlava,
+  encodePrompt,
+  encodeRaw,
+  renderChat,
+} from "../prompt/index.js";
 import { CHOICES, checkChoice } from "./options.js";
 import type { ResolvedModel } from "./resolve.js";
 
@@ -22,7 +29,11 @@ export function tokensPerImage({ config }: PromptModel): number {
 }
 
 /** A conversation in the words this model was trained with, and its images in order. */
-export function renderMessages({ config, tokenizer }: PromptModel, messages: readonly ChatMessage[], options: PromptOptions) {
+export function renderMessages(
+  { config, tokenizer }: PromptModel,
+  messages: readonly ChatMessage[],
+  options: PromptOptions,
+) {
   const piece = (id: number | undefined) => (id === undefined ? undefined : tokenizer.pieces([id])[0]);
   return renderChat(messages, {
     family: config.family,
@@ -35,7 +46,12 @@ export function renderMessages({ config, tokenizer }: PromptModel, messages: rea
 }
 
 /** Ids of a prompt text. `isRaw`: written by the caller, not by a chat template that spells BOS out. */
-export function encodeText(model: PromptModel, text: string, options: PromptOptions, isRaw: boolean): EncodedPrompt {
+export function encodeText(
+  model: PromptModel,
+  text: string,
+  options: PromptOptions,
+  isRaw: boolean,
+): EncodedPrompt {
   const encoding = checkChoice("encoding", options.encoding, CHOICES.encoding);
   const visualTokens = tokensPerImage(model);
   switch (model.config.family) {
@@ -49,7 +65,11 @@ export function encodeText(model: PromptModel, text: string, options: PromptOpti
 }
 
 /** Ids of a raw prompt or of a conversation. */
-export function encodeChatPrompt(model: PromptModel, prompt: string | readonly ChatMessage[], options: PromptOptions): EncodedPrompt {
+export function encodeChatPrompt(
+  model: PromptModel,
+  prompt: string | readonly ChatMessage[],
+  options: PromptOptions,
+): EncodedPrompt {
   if (typeof prompt === "string") return encodeText(model, prompt, options, true);
   return encodeText(model, renderMessages(model, prompt, options).prompt, options, false);
 }

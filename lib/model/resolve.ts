@@ -30,7 +30,9 @@ export async function resolveModel(model: string, options: ModelOptions): Promis
   if (typeof model !== "string" || model === "") {
     throw new HoneybeeError("ERR_OPTION", "model must be the path of a folder, or random:NAME");
   }
-  const resolved = model.startsWith(RANDOM) ? await fromSeed(model, options) : await fromFolder(model, options);
+  const resolved = model.startsWith(RANDOM)
+    ? await fromSeed(model, options)
+    : await fromFolder(model, options);
   if (options.visualTokens !== undefined) overrideVisualTokens(resolved.config, options.visualTokens);
   return resolved;
 }
@@ -64,11 +66,16 @@ async function tokenizerFolder(folder: string): Promise<string> {
 function overrideVisualTokens(config: ModelConfig, visualTokens: number): void {
   const { projector } = config;
   if (projector?.type !== "c-abs") {
-    const kind = projector ? `a ${projector.type} projector, whose number of visual tokens is fixed` : "no projector";
+    const kind = projector
+      ? `a ${projector.type} projector, whose number of visual tokens is fixed`
+      : "no projector";
     throw new HoneybeeError("ERR_OPTION", `visualTokens is for C-Abstractors; this model has ${kind}`);
   }
   if (!Number.isInteger(Math.sqrt(visualTokens))) {
-    throw new HoneybeeError("ERR_OPTION", `visualTokens must be a square number such as 144, not ${visualTokens}`);
+    throw new HoneybeeError(
+      "ERR_OPTION",
+      `visualTokens must be a square number such as 144, not ${visualTokens}`,
+    );
   }
   projector.visualTokens = visualTokens;
 }

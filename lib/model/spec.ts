@@ -39,7 +39,10 @@ function storedDtype(checkpoint: Checkpoint | undefined, prefix: string): Weight
 /** The device to use for what was asked. */
 export function chooseDevice(device = "auto"): "cpu" {
   if (device === "auto" || device === "cpu") return "cpu";
-  throw new HoneybeeError("ERR_DEVICE", `device ${device} is not in this build, which computes on the cpu; use device "cpu" or "auto"`);
+  throw new HoneybeeError(
+    "ERR_DEVICE",
+    `device ${device} is not in this build, which computes on the cpu; use device "cpu" or "auto"`,
+  );
 }
 
 /** What the native side needs to load a model. */
@@ -75,5 +78,8 @@ export function nativeConfig(config: ModelConfig) {
 function chooseContext(config: ModelConfig, wanted: number | undefined): number {
   const { contextLength } = config.text;
   if (wanted === undefined || wanted <= contextLength) return wanted ?? contextLength;
-  throw new HoneybeeError("ERR_OPTION", `context is ${wanted}; this model was trained for at most ${contextLength} tokens`);
+  throw new HoneybeeError(
+    "ERR_OPTION",
+    `context is ${wanted}; this model was trained for at most ${contextLength} tokens`,
+  );
 }

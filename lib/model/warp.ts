@@ -10,8 +10,13 @@ import { checkWarp, type GenerationOptions } from "./options.js";
  * @param history ids that the penalties and the n-gram rule look at
  * @throws HoneybeeError ERR_OPTION
  */
-export function warpLogits(logits: Float32Array, history: ArrayLike<number>, options: GenerationOptions = {}): Float32Array {
-  if (!(logits instanceof Float32Array)) throw new HoneybeeError("ERR_OPTION", "logits must be a Float32Array");
+export function warpLogits(
+  logits: Float32Array,
+  history: ArrayLike<number>,
+  options: GenerationOptions = {},
+): Float32Array {
+  if (!(logits instanceof Float32Array))
+    throw new HoneybeeError("ERR_OPTION", "logits must be a Float32Array");
   const sampling = checkWarp(options);
   return callNative(() => native.warpLogits(logits.slice(), Int32Array.from(history), sampling));
 }

@@ -37,7 +37,7 @@ export async function tidy(jobs) {
   const queue = [...files];
   const worker = async () => {
     for (let file = queue.shift(); file; file = queue.shift()) {
-      // g++'s builtin warnings flags that clang does not know are no fault of the source.
+      // g++'s warning flags that clang does not know are no fault of the source.
       const result = await run(program, [
         "-p",
         TREE,

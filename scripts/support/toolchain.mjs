@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { root, ScriptError, which } from "./process.mjs";
 
-/** The oldest g++ that knows AVX512-BF16 and AMX and enough of C++20. */
-const OLDEST_GCC = 11;
+/** The oldest g++ these sources are built with: AVX512-BF16, AMX and C++20 are whole in it. */
+const OLDEST_GCC = 12;
 /** CMakeLists.txt asks for the same. */
 const CMAKE_WHEEL = "cmake==4.4.4";
 
