@@ -1,25 +1,16 @@
-import sharp, { type Metadata, type Sharp } from "sharp";
-import { HoneybeeError } from "../errors.js";
+import type { Metadata, Sharp } from "sharp";
+import { asImageError, imageError } from "./errors.js";
+import { completeJpeg } from "./jpeg.js";
 import { imageNative, type PixelFormat } from "./native.js";
 import { completePng } from "./png.js";
-import {
-  type FileFormat,
-  type ImageInput,
-  imageError,
-  isRawImage,
-  type RawImage,
-  readSource,
-  sniff,
-} from "./source.js";
-
-// One picture at a time leaves the cores to the engine, and a cache of decoded pictures is of no use here.
-sharp.concurrency(1);
-sharp.cache(false);
+import { loadSharp } from "./sharp.js";
+import { type FileFormat, sniff } from "./sniff.js";
+import { type ImageInput, isRawImage, type RawImage, readSource } from "./source.js";
 
 /** Images with more pixels are refused before they are decoded, unless an option says otherwise. */
 export const MAX_IMAGE_PIXELS = 2 ** 28;
 
-/** [height, width, 3] bytes. */
+/** Rows, columns and RGB of a byte each: [height, width, 3]. */
 export interface RgbImage {
   data: Uint8Array;
   width: number;
@@ -27,62 +18,74 @@ export interface RgbImage {
 }
 
 /**
- * Decodes an image as Pillow does where the Honeybee reference uses it: alpha dropped without blending, no rotation by
- * EXIF, no colour profile, the first frame of an animation; a cut file as far as it goes.
+ * Decodes an image as Pillow 10.2 does where the Honeybee reference code uses it: alpha dropped without blending, no
+ * rotation by EXIF, no colour profile, the first frame of an animation, a cut file as far as it goes.
  *
- * @param name what messages call an image without a path
- * @throws HoneybeeError ERR_IMAGE naming the image, what it is, and what is supported
+ * @param options.maxPixels more are refused, as soon as the header is read; default 2^28
+ * @param options.name what messages call an image without a path, such as "image 2"
+ * @throws HoneybeeError ERR_IMAGE naming the image, what it is, and what is supported; ERR_OUT_OF_MEMORY
  */
 export async function decodeImage(
   input: ImageInput,
-  { maxPixels = MAX_IMAGE_PIXELS, name = "the image" } = {},
+  { maxPixels = MAX_IMAGE_PIXELS, name = "the image" }: { maxPixels?: number; name?: string } = {},
 ): Promise<RgbImage> {
   if (isRawImage(input)) return decodeRaw(input, maxPixels, name);
-  const source = await readSource(input, name);
-  const format = sniff(source.bytes, source.name);
+  const file = await readSource(input, name);
+  const format = sniff(file.bytes, file.name);
   try {
     return format === "bmp" || format === "gif"
-      ? await decodeOwn(source.bytes, format, maxPixels, source.name)
-      : await decodeWithSharp(source.bytes, format, maxPixels, source.name);
+      ? await decodeOwn(file.bytes, format, maxPixels, file.name)
+      : await decodeWithSharp(file.bytes, format, maxPixels, file.name);
   } catch (error) {
-    if (error instanceof HoneybeeError) throw error;
-    const reason = (error as Error).message.split("\n")[0];
-    throw imageError(source.name, `this ${format.toUpperCase()} file cannot be decoded: ${reason}`, error);
+    throw asImageError(error, file.name, `this ${format.toUpperCase()} file cannot be decoded`);
   }
 }
 
 function checkSize(width: number, height: number, maxPixels: number, name: string): void {
-  if (!(width > 0 && height > 0)) throw imageError(name, `has no pixels (${width} x ${height})`);
+  if (!(width > 0 && height > 0)) throw imageError(name, `has no pixels (${width}×${height})`);
   if (width * height <= maxPixels) return;
-  throw imageError(
-    name,
-    `has ${width} x ${height} pixels, more than the ${maxPixels} that maxImagePixels allows`,
-  );
+  const limit = `more than the ${maxPixels} that maxImagePixels allows; shrink it, or raise the option`;
+  throw imageError(name, `has ${width}×${height} pixels, ${limit}`);
 }
 
-async function decodeRaw(
-  { data, width, height, channels }: RawImage,
-  maxPixels: number,
-  name: string,
-): Promise<RgbImage> {
-  const format = ({ 1: "gray8", 3: "rgb8", 4: "rgba8" } as Record<number, PixelFormat>)[channels];
-  if (!format) throw imageError(name, `raw pixels have 1, 3 or 4 channels, not ${channels}`);
-  if (!Number.isInteger(width) || !Number.isInteger(height))
-    throw imageError(name, `raw pixels of ${width} x ${height}; the sides must be integers`);
+const RAW_FORMATS: Record<number, PixelFormat> = { 1: "gray8", 3: "rgb8", 4: "rgba8" };
+
+async function decodeRaw(raw: RawImage, maxPixels: number, name: string): Promise<RgbImage> {
+  const { data, width, height, channels } = raw;
+  const format = RAW_FORMATS[channels];
+  if (!format)
+    throw imageError(name, `has ${String(channels)} channels; raw pixels have 1 (gray), 3 (RGB) or 4 (RGBA)`);
+  if (!Number.isInteger(width) || !Number.isInteger(height)) {
+    throw imageError(name, `is ${String(width)}×${String(height)} raw pixels; both sides must be integers`);
+  }
   checkSize(width, height, maxPixels, name);
-  if (!(data instanceof Uint8Array) || data.length !== width * height * channels) {
+  const needed = width * height * channels;
+  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray) || data.length !== needed) {
+    const held = ArrayBuffer.isView(data) ? `${data.byteLength} in a ${data.constructor.name}` : typeof data;
     throw imageError(
       name,
-      `raw pixels of ${width} x ${height} x ${channels} need a Uint8Array of ${width * height * channels} bytes, not ${data?.length}`,
+      `needs ${needed} bytes in a Uint8Array for ${width}×${height}×${channels}, not ${held}`,
     );
   }
-  return {
-    data: channels === 3 ? data : await imageNative.convertPixels(data, width, height, format),
-    width,
-    height,
-  };
+  try {
+    // Copied, so that changing or transferring it afterwards cannot reach the resize at work.
+    const pixels = new Uint8Array(data);
+    return { data: await convert(pixels, width, height, format), width, height };
+  } catch (error) {
+    throw asImageError(error, name, "its raw pixels cannot be converted");
+  }
 }
 
+async function convert(
+  data: Uint8Array,
+  width: number,
+  height: number,
+  format: PixelFormat,
+): Promise<Uint8Array> {
+  return format === "rgb8" ? data : imageNative.convertPixels(data, width, height, format);
+}
+
+/** BMP, which sharp cannot read, and GIF, whose transparent and missing pixels sharp makes black. */
 async function decodeOwn(
   bytes: Uint8Array,
   format: "bmp" | "gif",
@@ -100,34 +103,41 @@ async function decodeWithSharp(
   maxPixels: number,
   name: string,
 ): Promise<RgbImage> {
-  const open = (file: Uint8Array) =>
-    sharp(file, { failOn: "none", limitInputPixels: false, ignoreIcc: true });
-  const metadata = await open(bytes).metadata();
+  const sharp = await loadSharp();
+  const open = (file: Uint8Array, failOn: "none" | "truncated") =>
+    sharp(file, { failOn, limitInputPixels: false, ignoreIcc: true });
+  const metadata = await open(bytes, "none").metadata();
   checkSize(metadata.width, metadata.height, maxPixels, name);
-  const { pipeline, as } = decoding(open(format === "png" ? completePng(bytes) : bytes), metadata);
-  const { data, info } = await pipeline.toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = info;
-  if (as(channels) === "rgb8") return { data, width, height };
-  return { data: await imageNative.convertPixels(data, width, height, as(channels)), width, height };
+  try {
+    // libpng drops whole rows around a damage where Pillow keeps them, so a damaged PNG must be noticed first.
+    return await decodePixels(open(bytes, format === "png" ? "truncated" : "none"), metadata);
+  } catch (error) {
+    const repaired =
+      format === "png" ? await completePng(bytes) : format === "jpeg" ? completeJpeg(bytes) : undefined;
+    if (!repaired) throw error;
+    return await decodePixels(open(repaired, "none"), metadata);
+  }
 }
 
-/** How to get the stored samples out of sharp, and what they then are. */
-function decoding(
+async function decodePixels(image: Sharp, metadata: Metadata): Promise<RgbImage> {
+  const { pipeline, pixels } = storedSamples(image, metadata);
+  const { data, info } = await pipeline.toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  return { data: await convert(data, width, height, pixels), width, height };
+}
+
+/** How to get the samples out of sharp unscaled, and what they then are. */
+function storedSamples(
   image: Sharp,
-  metadata: Metadata,
-): { pipeline: Sharp; as: (channels: number) => PixelFormat } {
-  if (metadata.space === "cmyk") {
-    return { pipeline: image.pipelineColourspace("cmyk").toColourspace("cmyk").raw(), as: () => "cmyk8" };
+  { format, space, depth, channels }: Metadata,
+): { pipeline: Sharp; pixels: PixelFormat } {
+  // Pillow ignores the orientation of every format but TIFF.
+  const upright = format === "tiff" ? image.autoOrient() : image;
+  if (space === "cmyk") {
+    return { pipeline: upright.pipelineColourspace("cmyk").toColourspace("cmyk").raw(), pixels: "cmyk8" };
   }
-  const isGray = metadata.channels <= 2;
-  if (isGray && metadata.depth === "ushort") {
-    return {
-      pipeline: image.removeAlpha().toColourspace("grey16").raw({ depth: "ushort" }),
-      as: () => "gray16",
-    };
+  if (depth === "ushort" && channels === 1) {
+    return { pipeline: upright.toColourspace("grey16").raw({ depth: "ushort" }), pixels: "gray16" };
   }
-  return {
-    pipeline: image.removeAlpha().raw(),
-    as: (channels) => (channels === 1 ? "gray8" : channels === 4 ? "rgba8" : "rgb8"),
-  };
+  return { pipeline: upright.removeAlpha().toColourspace("srgb").raw(), pixels: "rgb8" };
 }

@@ -1,9 +1,10 @@
 import type { ModelConfig } from "../checkpoint/index.js";
 import { HoneybeeError } from "../errors.js";
-import { checkNames, checkNumber } from "../model/options.js";
-import { callNative } from "../native.js";
+import { checkChoice, checkNames, checkNumber } from "../model/options.js";
 import { decodeImage } from "./decode.js";
-import { imageNative, type ResizeMode } from "./native.js";
+import { asImageError } from "./errors.js";
+import { limitConcurrency } from "./limit.js";
+import { imageNative, type ResizeMode, type ResizeOptions } from "./native.js";
 import type { ImageInput } from "./source.js";
 
 export { decodeImage, MAX_IMAGE_PIXELS, type RgbImage } from "./decode.js";
@@ -13,6 +14,9 @@ export type { ImageInput, RawImage } from "./source.js";
 /** Means and standard deviations of OpenAI's CLIP, per channel of RGB in 0 to 1. */
 const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
 const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
+
+/** Most pixels a side of the result. */
+const MAX_SIZE = 16384;
 
 /** An image as part of a message. */
 export class ImagePart {
@@ -45,61 +49,76 @@ export async function preprocess(
   input: ImageInput | ImagePart,
   options: PreprocessOptions,
 ): Promise<{ rgb: Uint8Array; pixelValues: Float32Array }> {
-  checkNames(options, ["size", "mode", "mean", "std", "maxImagePixels"], "option");
-  const { size, mode = "squash", mean = CLIP_MEAN, std = CLIP_STD } = options;
-  if (!Number.isInteger(size) || size < 1 || size > 16384) {
-    throw new HoneybeeError("ERR_OPTION", `size must be an integer from 1 to 16384, not ${String(size)}`);
-  }
-  checkNumber("maxImagePixels", options.maxImagePixels);
+  const { size, maxImagePixels, mode, mean, std } = checkOptions(options);
   const source = input instanceof ImagePart ? input.source : input;
-  const { rgb, pixelValues } = await resize(source, "the image", options.maxImagePixels, {
-    size,
-    mode,
-    mean,
-    std,
-    pixelValues: true,
-  });
+  const resize = { size, mode, mean, std, pixelValues: true };
+  const { rgb, pixelValues } = await decodeAndResize(source, "the image", maxImagePixels, resize);
   return { rgb, pixelValues: pixelValues! };
 }
 
-type ResizeOptions = Parameters<typeof imageNative.preprocessImage>[3];
+function checkOptions(options: PreprocessOptions) {
+  if (typeof options !== "object" || options === null) {
+    throw new HoneybeeError(
+      "ERR_OPTION",
+      "preprocess needs options with at least a size, such as { size: 224 }",
+    );
+  }
+  checkNames(options, ["size", "mode", "mean", "std", "maxImagePixels"], "option");
+  const { size, mean = CLIP_MEAN, std = CLIP_STD } = options;
+  if (!Number.isInteger(size) || size < 1 || size > MAX_SIZE) {
+    throw new HoneybeeError(
+      "ERR_OPTION",
+      `size must be an integer from 1 to ${MAX_SIZE}, not ${String(size)}`,
+    );
+  }
+  checkChannels("mean", mean, Number.NEGATIVE_INFINITY);
+  checkChannels("std", std, 0);
+  const mode = checkChoice("mode", options.mode, ["squash", "shortest-edge-crop"]) ?? "squash";
+  return { size, mode, mean, std, maxImagePixels: checkNumber("maxImagePixels", options.maxImagePixels) };
+}
 
-async function resize(
+function checkChannels(name: string, values: readonly number[], above: number): void {
+  const isChannel = (value: unknown) => Number.isFinite(value) && (value as number) > above;
+  if (Array.isArray(values) && values.length === 3 && values.every(isChannel)) return;
+  const kind = above === 0 ? "numbers above 0" : "finite numbers";
+  throw new HoneybeeError("ERR_OPTION", `${name} must be an array of 3 ${kind}, one for each of R, G and B`);
+}
+
+/** Two at once keep the next image ready and bound the memory that decoded pictures take. */
+const oneOfFew = limitConcurrency(2);
+
+function decodeAndResize(
   source: ImageInput,
   name: string,
   maxPixels: number | undefined,
   options: ResizeOptions,
 ) {
-  const { data, width, height } = await decodeImage(source, { name, ...(maxPixels ? { maxPixels } : {}) });
-  return callNative(() => imageNative.preprocessImage(data, width, height, options));
+  return oneOfFew(async () => {
+    const { data, width, height } = await decodeImage(source, {
+      name,
+      ...(maxPixels !== undefined && { maxPixels }),
+    });
+    try {
+      return await imageNative.preprocessImage(data, width, height, options);
+    } catch (error) {
+      throw asImageError(error, name, `its ${width}×${height} pixels cannot be resized to ${options.size}`);
+    }
+  });
 }
 
-/** How many images are decoded at once: enough to keep the next one ready, few enough to leave memory alone. */
-const MAX_DECODING = 2;
-let decoding = 0;
-const queue: (() => void)[] = [];
-
-/** What the engine takes of an image: [S, S, 3] bytes for the vision tower of `config`. */
+/**
+ * What the engine takes of an image: [S, S, 3] bytes for the vision tower of `config`.
+ *
+ * @param name what messages call an image without a path, such as "image 2"
+ * @throws HoneybeeError ERR_IMAGE, ERR_OUT_OF_MEMORY
+ */
 export async function prepareImage(
   source: ImageInput,
   config: ModelConfig,
   maxPixels: number | undefined,
   name: string,
 ): Promise<Uint8Array> {
-  const { imageSize, imageMean, imageStd } = config.vision!;
-  if (decoding >= MAX_DECODING) await new Promise<void>((resolve) => queue.push(resolve));
-  decoding++;
-  try {
-    const options = {
-      size: imageSize,
-      mode: config.preprocessing,
-      mean: imageMean,
-      std: imageStd,
-      pixelValues: false,
-    };
-    return (await resize(source, name, maxPixels, options)).rgb;
-  } finally {
-    decoding--;
-    queue.shift()?.();
-  }
+  const { imageSize: size, imageMean: mean, imageStd: std } = config.vision!;
+  const options = { size, mode: config.preprocessing, mean, std, pixelValues: false };
+  return (await decodeAndResize(source, name, maxPixels, options)).rgb;
 }

@@ -25,6 +25,19 @@ export interface ImageNative {
   decodeImageFile(file: Uint8Array, format: "bmp" | "gif"): Promise<Uint8Array>;
 }
 
+/** What `preprocessImage` makes of the pixels. */
+export interface ResizeOptions {
+  /** S, 1 to 16384. */
+  size: number;
+  mode: ResizeMode;
+  mean: readonly number[];
+  std: readonly number[];
+  /** Whether to normalise too. */
+  pixelValues: boolean;
+  /** Which inner loops to use; all give the same bytes. Default: the best there are. */
+  simd?: "auto" | "portable" | "avx2";
+}
+
 /** "squash": to a square whatever the aspect ratio; "shortest-edge-crop": the centre square (LLaVA-1.5). */
 export type ResizeMode = "squash" | "shortest-edge-crop";
 

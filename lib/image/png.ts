@@ -1,42 +1,63 @@
-import { constants, crc32, deflateSync, inflateSync } from "node:zlib";
+import { Readable } from "node:stream";
+import { constants, crc32, createDeflate, createInflate } from "node:zlib";
 
-const SIGNATURE_LENGTH = 8;
-/** Samples a pixel by colour type. */
+const SIGNATURE_BYTES = 8;
+/** Samples a pixel by colour type; 0 where there is no such type. */
 const CHANNELS = [1, 0, 3, 1, 2, 0, 4];
+/** First column, first row, and the steps of the seven passes of an interlaced file. */
+const ADAM7 = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
 
 interface Chunk {
   type: string;
   body: Buffer;
 }
 
+/** Rows of equal length as they follow each other in the stream: one group, or one for each pass. */
+interface RowGroup {
+  rows: number;
+  rowBytes: number;
+}
+
 /**
- * A cut PNG completed as Pillow reads it: the rows that are there in full, then zeros. Whole files, interlaced ones and
- * ones cut before their header come back as they are.
+ * A damaged PNG made whole as Pillow reads it: the rows that can be unpacked in full, then zeros.
+ *
+ * @returns undefined if too little is left of it to know its size
  */
-export function completePng(bytes: Uint8Array): Uint8Array {
+export async function completePng(bytes: Uint8Array): Promise<Uint8Array | undefined> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const chunks = readChunks(file);
-  const header = chunks.find(({ type }) => type === "IHDR")?.body;
-  if (chunks.some(({ type }) => type === "IEND") || header?.length !== 13 || header[12] !== 0) return bytes;
-  const width = header.readUInt32BE(0);
-  const height = header.readUInt32BE(4);
-  const rowBytes = 1 + Math.ceil((width * header[8]! * (CHANNELS[header[9]!] ?? 1)) / 8);
-  const compressed = chunks.filter(({ type }) => type === "IDAT").map(({ body }) => body);
-  const pixels = Buffer.alloc(rowBytes * height);
-  const there = inflatePart(Buffer.concat(compressed), pixels.length);
-  there.copy(pixels, 0, 0, Math.floor(there.length / rowBytes) * rowBytes);
+  const header = chunks[0]?.type === "IHDR" ? chunks[0].body : undefined;
+  const groups = header && rowGroups(header);
+  if (!groups) return undefined;
+  const first = chunks.findIndex(({ type }) => type === "IDAT");
+  const before = first < 0 ? chunks : chunks.slice(0, first);
+  const compressed: Buffer[] = [];
+  for (let i = first; i >= 0 && chunks[i]?.type === "IDAT"; i++) compressed.push(chunks[i]!.body);
+
+  const total = groups.reduce((sum, { rows, rowBytes }) => sum + rows * rowBytes, 0);
+  const longest = Math.max(...groups.map(({ rowBytes }) => rowBytes));
+  const unpacked = await inflateAvailable(compressed, total, longest);
+  const complete = unpacked.subarray(0, completeRows(groups, unpacked.length));
   return Buffer.concat([
-    file.subarray(0, SIGNATURE_LENGTH),
-    ...chunks.filter(({ type }) => type !== "IDAT").map(writeChunk),
-    writeChunk({ type: "IDAT", body: deflateSync(pixels, { level: 1 }) }),
+    file.subarray(0, SIGNATURE_BYTES),
+    ...before.filter(({ type }) => type !== "IEND").map(writeChunk),
+    writeChunk({ type: "IDAT", body: await deflate(padded(complete, total)) }),
     writeChunk({ type: "IEND", body: Buffer.alloc(0) }),
   ]);
 }
 
-/** The chunks of a file; the body of the last one may be cut, other cut chunks are left out. */
+/** The chunks of a file. The body of a last IDAT may be cut; any other cut chunk is left out. */
 function readChunks(file: Buffer): Chunk[] {
   const chunks: Chunk[] = [];
-  for (let at = SIGNATURE_LENGTH; at + 8 <= file.length; ) {
+  for (let at = SIGNATURE_BYTES; at + 8 <= file.length; ) {
     const length = file.readUInt32BE(at);
     const type = file.toString("latin1", at + 4, at + 8);
     const body = file.subarray(at + 8, Math.min(file.length, at + 8 + length));
@@ -46,13 +67,66 @@ function readChunks(file: Buffer): Chunk[] {
   return chunks;
 }
 
-/** As much as can be inflated of a cut stream, at most `limit` bytes. */
-function inflatePart(compressed: Buffer, limit: number): Buffer {
-  try {
-    return inflateSync(compressed, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: limit + 1 });
-  } catch {
-    return Buffer.alloc(0);
+function rowGroups(header: Buffer): RowGroup[] | undefined {
+  if (header.length !== 13) return undefined;
+  const width = header.readUInt32BE(0);
+  const height = header.readUInt32BE(4);
+  const bitsPerPixel = header[8]! * (CHANNELS[header[9]!] ?? 0);
+  if (width === 0 || height === 0 || bitsPerPixel === 0) return undefined;
+  const rowBytes = (columns: number) => 1 + Math.ceil((columns * bitsPerPixel) / 8);
+  if (header[12] === 0) return [{ rows: height, rowBytes: rowBytes(width) }];
+  return ADAM7.map(([left, top, across, down]) => ({
+    columns: Math.ceil((width - left) / across),
+    rows: Math.ceil((height - top) / down),
+  }))
+    .filter(({ columns, rows }) => columns > 0 && rows > 0)
+    .map(({ columns, rows }) => ({ rows, rowBytes: rowBytes(columns) }));
+}
+
+/** How many of the first `length` bytes make complete rows. */
+function completeRows(groups: RowGroup[], length: number): number {
+  let complete = 0;
+  for (const { rows, rowBytes } of groups) {
+    const there = Math.min(rows, Math.floor((length - complete) / rowBytes));
+    complete += there * rowBytes;
+    if (there < rows) break;
   }
+  return complete;
+}
+
+/**
+ * What can be unpacked of a stream that is cut or corrupt, up to `limit` bytes. zlib loses the piece in which it
+ * meets an error, so a piece is no longer than a row (or zlib's least).
+ */
+function inflateAvailable(compressed: Buffer[], limit: number, rowBytes: number): Promise<Buffer> {
+  const chunkSize = Math.max(constants.Z_MIN_CHUNK, rowBytes);
+  const inflate = createInflate({ chunkSize, finishFlush: constants.Z_SYNC_FLUSH });
+  const pieces: Buffer[] = [];
+  let length = 0;
+  return new Promise((resolve) => {
+    const finish = () => resolve(Buffer.concat(pieces).subarray(0, limit));
+    inflate.on("data", (piece: Buffer) => {
+      pieces.push(piece);
+      length += piece.length;
+      if (length >= limit) inflate.destroy();
+    });
+    inflate.once("error", finish).once("end", finish).once("close", finish);
+    inflate.end(Buffer.concat(compressed));
+  });
+}
+
+/** `bytes`, then zeros up to `total`. */
+function* padded(bytes: Buffer, total: number): Generator<Buffer> {
+  yield bytes;
+  const zeros = Buffer.alloc(Math.min(1 << 20, total - bytes.length));
+  for (let left = total - bytes.length; left > 0; left -= zeros.length) yield zeros.subarray(0, left);
+}
+
+async function deflate(parts: Iterable<Buffer>): Promise<Buffer> {
+  const packed: Buffer[] = [];
+  const deflating = Readable.from(parts).pipe(createDeflate({ level: constants.Z_BEST_SPEED }));
+  for await (const piece of deflating) packed.push(piece as Buffer);
+  return Buffer.concat(packed);
 }
 
 function writeChunk({ type, body }: Chunk): Buffer {

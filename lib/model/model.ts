@@ -1,11 +1,11 @@
 import type { ModelConfig } from "../checkpoint/index.js";
 import { HoneybeeError } from "../errors.js";
-import { type ImageInput, ImagePart, prepareImage } from "../image/index.js";
-import type { NativeImage, NativeRequest } from "../native.js";
+import { type ImageInput, ImagePart, prepareImage, preprocess } from "../image/index.js";
+import type { NativeImage, NativeRequest, TraceTensor } from "../native.js";
 import { type ChatMessage, checkImageCount, type EncodedPrompt } from "../prompt/index.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import { Engine } from "./engine.js";
-import { Answer, endError, Generation, makeResult, type TraceRecord } from "./generation.js";
+import { Answer, endError, Generation, makeResult } from "./generation.js";
 import { type ModelInfo, makeInfo } from "./info.js";
 import {
   type CheckedGeneration,
@@ -184,7 +184,9 @@ export class Model {
         if (generation.cancelled) break;
         images.push(await this.prepare(image, `image ${i + 1}`));
       }
-      this.submit(generation, checked, prompt, images, performance.now() - begin, request.trace ?? false);
+      const preprocessMs = performance.now() - begin;
+      const trace = request.trace ? await this.tracePixels(images) : undefined;
+      this.submit(generation, checked, prompt, images, preprocessMs, trace);
     })().catch((error) => generation.fail(error));
     return generation;
   }
@@ -195,7 +197,7 @@ export class Model {
     prompt: Prompt,
     images: NativeImage[],
     preprocessMs: number,
-    trace: boolean,
+    trace: TraceTensor[] | undefined,
   ): void {
     const { ids } = prompt.encoded;
     const imageTokens = ids.reduce((count, id) => count + (id < 0 ? 1 : 0), 0);
@@ -209,7 +211,11 @@ export class Model {
       const result = makeResult(answers, { tokens: ids.length, imageTokens }, before);
       const record = answers[0]!.trace;
       generation.finish(
-        record ? Object.assign(result, { trace: this.traceOf(record, prompt, result.tokens) }) : result,
+        record
+          ? Object.assign(result, {
+              trace: this.traceOf([...trace!, ...record.tensors], record.logits, prompt, result.tokens),
+            })
+          : result,
       );
     };
     if (generation.cancelled) {
@@ -226,7 +232,7 @@ export class Model {
       maxTokens: checked.maxTokens,
       minTokens: checked.minTokens,
       logprobs: checked.logprobs,
-      trace,
+      trace: trace !== undefined,
       rawLogits: trace ? checked.maxTokens : 0,
     };
     const cancels = answers.map((answer) => {
@@ -258,18 +264,37 @@ export class Model {
     });
   }
 
-  private traceOf(record: TraceRecord, { encoded }: Prompt, tokens: readonly number[]) {
+  /** The reference point image.pixels: [I, 3, S, S] of the images that come as pixels. */
+  private async tracePixels(images: readonly NativeImage[]): Promise<TraceTensor[]> {
+    const { vision } = this.config;
+    const seen = images.flatMap(({ rgb }) => (rgb ? [rgb] : []));
+    if (!vision || seen.length === 0) return [];
+    const { imageSize: size, imageMean: mean, imageStd: std } = vision;
+    const each = 3 * size * size;
+    const values = new Float32Array(seen.length * each);
+    for (const [i, data] of seen.entries()) {
+      const { pixelValues } = await preprocess(
+        { data, width: size, height: size, channels: 3 },
+        { size, mean, std },
+      );
+      values.set(pixelValues, i * each);
+    }
+    return [{ name: "image.pixels", shape: [seen.length, 3, size, size], values }];
+  }
+
+  private traceOf(
+    tensors: TraceTensor[],
+    logits: Float32Array,
+    { encoded }: Prompt,
+    tokens: readonly number[],
+  ) {
     const { vocabSize } = this.config.text;
     return {
       tensors: [
-        ...record.tensors,
+        ...tensors,
         { name: "prompt.ids", shape: [encoded.ids.length], values: Int32Array.from(encoded.ids) },
         { name: "generate.ids", shape: [tokens.length], values: Int32Array.from(tokens) },
-        {
-          name: "generate.logits",
-          shape: [record.logits.length / vocabSize, vocabSize],
-          values: record.logits,
-        },
+        { name: "generate.logits", shape: [logits.length / vocabSize, vocabSize], values: logits },
       ],
     };
   }

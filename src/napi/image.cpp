@@ -15,7 +15,7 @@
 namespace honeybee {
 namespace {
 
-constexpr int kMaxSize = 8192;  // S of the S×S result
+constexpr int kMaxSize = 16384;  // S of the S×S result
 
 using Jobs = std::shared_ptr<ImageJobs>;
 
