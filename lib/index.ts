@@ -1,5 +1,5 @@
 export { type ErrorCode, HoneybeeError } from "./errors.js";
-export { type ImageInput, ImagePart, image } from "./image/index.js";
+export { type ImageInput, ImagePart, image, type PreprocessOptions, preprocess } from "./image/index.js";
 export type {
   Choice,
   Chunk,

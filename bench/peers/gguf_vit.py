@@ -1,4 +1,4 @@
-"""Writes a random bf16 CLIP ViT-L/14 of 23 layers with a two-layer MLP projector (LLaVA-1.5's) as GGUF.
+"""Writes a random bf16 CLIP ViT-L/14 with a two-layer MLP projector (LLaVA-1.5's) as GGUF.
 
     gguf_vit.py OUT.gguf --size S --text-width W
 
@@ -12,7 +12,9 @@ from gguf import GGMLQuantizationType, GGUFWriter
 
 from random_weights import add_linear, add_norm, finish, random
 
-WIDTH, HIDDEN, HEADS, LAYERS, PATCH = 1024, 4096, 16, 23, 14
+WIDTH, HIDDEN, HEADS, PATCH = 1024, 4096, 16, 14
+# llama.cpp takes the features of the last layer but one and does not run the last: of these 24 it runs 23.
+LAYERS = 24
 
 
 def add_settings(writer: GGUFWriter, size: int) -> None:

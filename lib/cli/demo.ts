@@ -1,6 +1,7 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { loadModel } from "../index.js";
+import { HoneybeeError, loadModel, preprocess } from "../index.js";
 import { packageRoot } from "../native.js";
 import { bench } from "./bench.js";
 
@@ -10,6 +11,12 @@ import { bench } from "./bench.js";
  */
 export async function demo(): Promise<void> {
   const folder = join(packageRoot, "test", "golden", "models", "cabs-new");
+  if (!existsSync(folder)) {
+    throw new HoneybeeError(
+      "ERR_CHECKPOINT",
+      "the demo's checkpoint is part of the repository only; in an installed package try `honeybee bench random:1.1B-C-Abs-M144`",
+    );
+  }
   const golden = JSON.parse(await readFile(join(folder, "case.json"), "utf8")) as {
     prompt: string;
     images: string[];
@@ -53,7 +60,6 @@ export async function demo(): Promise<void> {
 
 /** A picture in half blocks, two pixels a character, in 24-bit colour on a terminal that has it. */
 async function draw(path: string): Promise<string> {
-  const { preprocess } = await import("../image/index.js");
   const size = 40;
   const { rgb } = await preprocess(path, { size });
   const colour = (x: number, y: number) =>

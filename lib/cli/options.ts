@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { GenerationOptions, ModelOptions } from "../index.js";
-import { CHOICES } from "../model/options.js";
+import { CHOICES, GENERATION_NAMES, MODEL_NAMES } from "../model/options.js";
+import { PROMPT_NAMES } from "../model/prompt.js";
 
 /** Options of every command that loads a model, as commander leaves them. */
 export interface ModelFlags {
@@ -88,38 +89,6 @@ export function addPromptOptions(command: Command): Command {
     .addOption(new Option("--encoding <which>", "of the prompt").choices(CHOICES.encoding));
 }
 
-const MODEL_FLAGS = [
-  "device",
-  "weights",
-  "kv",
-  "context",
-  "maxSequences",
-  "memory",
-  "threads",
-  "tokenizer",
-  "maxImagePixels",
-  "batchInvariant",
-  "visualTokens",
-] as const;
-const GENERATION_FLAGS = [
-  "maxTokens",
-  "minTokens",
-  "temperature",
-  "topK",
-  "topP",
-  "minP",
-  "repetitionPenalty",
-  "presencePenalty",
-  "frequencyPenalty",
-  "logitBias",
-  "stop",
-  "seed",
-  "n",
-  "logprobs",
-  "ignoreEos",
-] as const;
-const PROMPT_FLAGS = ["template", "system", "encoding"] as const;
-
 function pick(flags: object, names: readonly string[]): Record<string, unknown> {
   const entries = Object.entries(flags).filter(
     ([name, value]) => names.includes(name) && value !== undefined,
@@ -128,18 +97,18 @@ function pick(flags: object, names: readonly string[]): Record<string, unknown> 
 }
 
 export function modelOptions(flags: ModelFlags): ModelOptions {
-  return pick(flags, MODEL_FLAGS);
+  return pick(flags, MODEL_NAMES);
 }
 
 export function generationOptions(flags: GenerationFlags): GenerationOptions {
   // commander reads "--no-repeat-ngram-size" as the negation of "repeatNgramSize", with a value all the same.
   const { repeatNgramSize } = flags as { repeatNgramSize?: number | boolean };
   const noRepeatNgramSize = typeof repeatNgramSize === "number" ? { noRepeatNgramSize: repeatNgramSize } : {};
-  return { ...pick(flags, GENERATION_FLAGS), ...noRepeatNgramSize };
+  return { ...pick(flags, GENERATION_NAMES), ...noRepeatNgramSize };
 }
 
 export function promptOptions(
   flags: GenerationFlags,
 ): Pick<GenerationFlags, "template" | "system" | "encoding"> {
-  return pick(flags, PROMPT_FLAGS);
+  return pick(flags, PROMPT_NAMES);
 }

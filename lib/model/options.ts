@@ -113,7 +113,8 @@ const NUMBERS: Record<string, NumberRule> = {
   visualTokens: { least: 1, most: 65536, integer: true },
 };
 
-const GENERATION_NAMES = [
+/** The names of all generation options. */
+export const GENERATION_NAMES: readonly string[] = [
   "maxTokens",
   "minTokens",
   "temperature",
@@ -132,7 +133,8 @@ const GENERATION_NAMES = [
   "ignoreEos",
   "signal",
 ];
-const MODEL_NAMES = [
+/** The names of all model options. */
+export const MODEL_NAMES: readonly string[] = [
   "device",
   "weights",
   "kv",

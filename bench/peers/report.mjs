@@ -1,0 +1,62 @@
+/** What is compared: `better` says whether a ratio above 1 is our time or our rate over theirs. */
+const ROWS = {
+  vit224: { title: "ViT-L/14 and projector, 224 px", unit: "ms", better: "less" },
+  vit336: { title: "ViT-L/14 and projector, 336 px", unit: "ms", better: "less" },
+  prefill: { title: "1.1B bf16, prefill 256", unit: "tokens/s", better: "more" },
+  decode: { title: "1.1B bf16, decode 64", unit: "tokens/s", better: "more" },
+};
+
+/** The ratios to reach on 2 threads, by what the CPU offers for bf16 products. */
+const AIMS = {
+  amx: { vit224: 5, vit336: 5, prefill: 5, decode: 1.2 },
+  avx512bf16: { vit224: 1.6, vit336: 1.9, prefill: 1.2, decode: 1 },
+};
+
+/** "amx", "avx512bf16" or undefined, from the flags line of /proc/cpuinfo. */
+export function bf16Path(cpuinfo) {
+  if (/\bamx_bf16\b/.test(cpuinfo)) return "amx";
+  return /\bavx512_bf16\b/.test(cpuinfo) ? "avx512bf16" : undefined;
+}
+
+const median = (values) => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+
+/**
+ * Medians and ratios of the rounds.
+ *
+ * @param {{peer: object, us: object}[]} rounds samples of both, one after the other
+ * @param {string | undefined} path as bf16Path gives it
+ * @returns {{key: string, peer: number, us: number, ratio: number, aim?: number}[]} a ratio above 1 means we are faster
+ */
+export function compare(rounds, path) {
+  return Object.entries(ROWS).map(([key, { better }]) => {
+    const peer = median(rounds.map((round) => round.peer[key]));
+    const us = median(rounds.map((round) => round.us[key]));
+    return { key, peer, us, ratio: better === "less" ? peer / us : us / peer, aim: AIMS[path]?.[key] };
+  });
+}
+
+/** The comparison as a Markdown page. */
+export function markdown(machine, peerDescription, rounds, rows) {
+  const number = (value) => (value < 100 ? value.toFixed(1) : value.toFixed(0));
+  const line = ({ key, peer, us, ratio, aim }) => {
+    const { title, unit } = ROWS[key];
+    const verdict = aim === undefined ? "" : `${aim.toFixed(1)} ${ratio >= aim ? "reached" : "missed"}`;
+    return `| ${title} | ${number(us)} ${unit} | ${number(peer)} ${unit} | ${ratio.toFixed(2)} | ${verdict} |`;
+  };
+  return `# honeybee and llama.cpp on ${machine.cpu}
+
+${machine.date}, commit ${machine.commit}, ${machine.threads} threads, Node ${machine.node}; ${peerDescription}.
+Medians of ${rounds.length} ${rounds.length === 1 ? "round" : "alternating rounds"}, random weights of the same shapes; a ratio above 1 means honeybee is faster.
+
+| what | honeybee | llama.cpp | ratio | aim |
+|---|---|---|---|---|
+${rows.map(line).join("\n")}
+
+ViT: 23 layers. honeybee's time goes from RGB bytes to visual tokens (224 px: C-Abstractor, 336 px: LLaVA's MLP), llama.cpp's
+from normalised pixels through a two-layer MLP.
+`;
+}
