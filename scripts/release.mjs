@@ -45,6 +45,8 @@ async function packLibrary(stage) {
     copyFileSync(join(root, path), join(stage, path));
   }
   const { devDependencies, tap, ...published } = manifest;
+  const { install, build } = manifest.scripts;
+  published.scripts = { install, build };
   published.optionalDependencies = { ...published.optionalDependencies, [platform]: manifest.version };
   writeFileSync(join(stage, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
   return pack(stage, manifest.name);

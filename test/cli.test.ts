@@ -140,7 +140,7 @@ t.test("wrong use: exit 2 and one line that helps", async (t) => {
     [["run", model], /--prompt is missing/],
     [["run", model, "--prompt", "x", "--weights", "f23"], /f32/],
     [["run", model, "--prompt", "x", "--temperature", "hot"], /number/],
-    [["run", model, "--prompt", "x", "--top-p", "2"], /topP must be a number above 0/],
+    [["run", model, "--prompt", "x", "--top-p", "2"], /topP must be a number/],
     [["run", "random:7C", "--prompt", "x"], /did you mean/],
   ];
   for (const [args, message] of cases) {

@@ -123,7 +123,8 @@ async function decodePixels(image: Sharp, metadata: Metadata): Promise<RgbImage>
   const { pipeline, pixels } = storedSamples(image, metadata);
   const { data, info } = await pipeline.toBuffer({ resolveWithObject: true });
   const { width, height } = info;
-  return { data: await convert(data, width, height, pixels), width, height };
+  const samples = new Uint8Array(data.buffer, data.byteOffset, data.length);
+  return { data: await convert(samples, width, height, pixels), width, height };
 }
 
 /** How to get the samples out of sharp unscaled, and what they then are. */

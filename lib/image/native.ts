@@ -9,13 +9,7 @@ export interface ImageNative {
     source: Uint8Array,
     width: number,
     height: number,
-    options: {
-      size: number;
-      mode: ResizeMode;
-      mean: readonly number[];
-      std: readonly number[];
-      pixelValues: boolean;
-    },
+    options: ResizeOptions,
   ): Promise<{ rgb: Uint8Array; pixelValues?: Float32Array }>;
   /** Decoded pixels of any format → [height, width, 3]. */
   convertPixels(source: Uint8Array, width: number, height: number, format: PixelFormat): Promise<Uint8Array>;

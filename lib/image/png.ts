@@ -2,6 +2,8 @@ import { Readable } from "node:stream";
 import { constants, crc32, createDeflate, createInflate } from "node:zlib";
 
 const SIGNATURE_BYTES = 8;
+/** None, sub, up, average, Paeth. */
+const LAST_FILTER = 4;
 /** Samples a pixel by colour type; 0 where there is no such type. */
 const CHANNELS = [1, 0, 3, 1, 2, 0, 4];
 /** First column, first row, and the steps of the seven passes of an interlaced file. */
@@ -45,7 +47,7 @@ export async function completePng(bytes: Uint8Array): Promise<Uint8Array | undef
   const total = groups.reduce((sum, { rows, rowBytes }) => sum + rows * rowBytes, 0);
   const longest = Math.max(...groups.map(({ rowBytes }) => rowBytes));
   const unpacked = await inflateAvailable(compressed, total, longest);
-  const complete = unpacked.subarray(0, completeRows(groups, unpacked.length));
+  const complete = completeRows(groups, unpacked);
   return Buffer.concat([
     file.subarray(0, SIGNATURE_BYTES),
     ...before.filter(({ type }) => type !== "IEND").map(writeChunk),
@@ -83,15 +85,17 @@ function rowGroups(header: Buffer): RowGroup[] | undefined {
     .map(({ columns, rows }) => ({ rows, rowBytes: rowBytes(columns) }));
 }
 
-/** How many of the first `length` bytes make complete rows. */
-function completeRows(groups: RowGroup[], length: number): number {
-  let complete = 0;
+/** The complete rows at the start of `unpacked`; one whose filter does not exist counts as unfiltered. */
+function completeRows(groups: RowGroup[], unpacked: Buffer): Buffer {
+  let end = 0;
   for (const { rows, rowBytes } of groups) {
-    const there = Math.min(rows, Math.floor((length - complete) / rowBytes));
-    complete += there * rowBytes;
-    if (there < rows) break;
+    for (let row = 0; row < rows; row++) {
+      if (end + rowBytes > unpacked.length) return unpacked.subarray(0, end);
+      if (unpacked[end]! > LAST_FILTER) unpacked[end] = 0;
+      end += rowBytes;
+    }
   }
-  return complete;
+  return unpacked.subarray(0, end);
 }
 
 /**

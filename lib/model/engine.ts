@@ -91,7 +91,7 @@ export class Engine {
     for (const event of events) {
       switch (event.kind) {
         case "progress":
-          this.onProgress?.(event.bytes);
+          this.report(event.bytes);
           break;
         case "ready":
           this.onReady?.();
@@ -109,6 +109,15 @@ export class Engine {
           if (event.reason === "error") this.onFailed?.(endError(event));
           this.close();
       }
+    }
+  }
+
+  /** Loading fails of what the user's function throws. */
+  private report(bytes: number): void {
+    try {
+      this.onProgress?.(bytes);
+    } catch (error) {
+      this.onFailed?.(error);
     }
   }
 

@@ -66,7 +66,7 @@ export interface TraceRecord {
   logits: Float32Array;
 }
 
-type EndEvent = Extract<NativeEvent, { kind: "end" }>;
+export type EndEvent = Extract<NativeEvent, { kind: "end" }>;
 type TokenEvent = Extract<NativeEvent, { kind: "token" }>;
 
 /** One of the answers of a request, as its tokens arrive. */
@@ -84,6 +84,7 @@ export class Answer {
     readonly index: number,
     tokenizer: Tokenizer,
     stop: readonly string[],
+    private readonly minTokens: number,
     private readonly wantsLogprobs: boolean,
   ) {
     this.decoder = tokenizer.stream();
@@ -93,8 +94,10 @@ export class Answer {
   /** Takes a token; undefined if the answer has ended already. `stopped` when a stop string ends it now. */
   push(event: TokenEvent): { chunk: Chunk; stopped: boolean } | undefined {
     if (this.finishReason !== undefined) return undefined;
-    const { text, stopped } = this.stops.push(this.decoder.push(event.token));
+    const piece = this.decoder.push(event.token);
     this.tokens.push(event.token);
+    const mayEnd = this.tokens.length >= this.minTokens;
+    const { text, stopped } = mayEnd ? this.stops.push(piece) : { text: piece, stopped: false };
     this.text += text;
     const chunk: Chunk = { text, tokens: [event.token], index: this.index };
     if (this.wantsLogprobs && event.logprob !== undefined) {
@@ -134,7 +137,8 @@ export class Generation implements AsyncIterable<Chunk>, AsyncIterator<Chunk, un
   /** The whole answer. Never an unhandled rejection if nobody looks. */
   readonly result: Promise<GenerationResult>;
   private readonly chunks: Chunk[] = [];
-  private wake: (() => void) | undefined;
+  /** Callers of `next` that wait for a chunk or the end. */
+  private waiting: (() => void)[] = [];
   private state: { done: true; error?: unknown } | undefined;
   private resolve!: (result: GenerationResult) => void;
   private reject!: (error: unknown) => void;
@@ -171,7 +175,7 @@ export class Generation implements AsyncIterable<Chunk>, AsyncIterator<Chunk, un
   push(chunk: Chunk): void {
     if (this.state) return;
     this.chunks.push(chunk);
-    this.wake?.();
+    this.wake();
   }
 
   finish(result: GenerationResult): void {
@@ -189,7 +193,13 @@ export class Generation implements AsyncIterable<Chunk>, AsyncIterator<Chunk, un
     if (this.state) return;
     this.state = state;
     this.signal?.removeEventListener("abort", this.onAbort);
-    this.wake?.();
+    this.wake();
+  }
+
+  private wake(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const wake of waiting) wake();
   }
 
   [Symbol.asyncIterator](): this {
@@ -203,9 +213,7 @@ export class Generation implements AsyncIterable<Chunk>, AsyncIterator<Chunk, un
       const chunk = this.chunks.shift();
       if (chunk) return { value: chunk, done: false };
       if (this.state) return { value: undefined, done: true };
-      await new Promise<void>((wake) => {
-        this.wake = wake;
-      });
+      await new Promise<void>((wake) => this.waiting.push(wake));
     }
   }
 

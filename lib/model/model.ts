@@ -5,7 +5,7 @@ import type { NativeImage, NativeRequest, TraceTensor } from "../native.js";
 import { type ChatMessage, checkImageCount, type EncodedPrompt } from "../prompt/index.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import { Engine } from "./engine.js";
-import { Answer, endError, Generation, makeResult } from "./generation.js";
+import { Answer, type EndEvent, endError, Generation, makeResult } from "./generation.js";
 import { type ModelInfo, makeInfo } from "./info.js";
 import {
   type CheckedGeneration,
@@ -69,8 +69,13 @@ export class Model {
     for (const tensor of resolved.checkpoint?.tensors.values() ?? []) total += tensor.byteLength;
     const report = onProgress && ((bytes: number) => onProgress(total > 0 ? Math.min(1, bytes / total) : 0));
     const engine = await Engine.load(spec, report, signal);
-    onProgress?.(1);
-    return new Model(resolved, engine, options);
+    try {
+      onProgress?.(1);
+      return new Model(resolved, engine, options);
+    } catch (error) {
+      await engine.dispose();
+      throw error;
+    }
   }
 
   /** The prompt that `chat` would use, as text with `<image>` where images go. */
@@ -112,20 +117,20 @@ export class Model {
       throw new HoneybeeError("ERR_OPTION", "this is a text-only model; it encodes no images");
     const prepared = await this.prepare(image, "image 1");
     signal?.throwIfAborted();
-    const end = await new Promise<Parameters<Parameters<Engine["submit"]>[1]["end"]>[0]>(
-      (resolve, reject) => {
-        const request = { ids: new Int32Array(), images: [prepared], stopTokens: [], maxTokens: 0 };
-        const cancel = this.engine.submit(request, { end: resolve });
-        signal?.addEventListener(
-          "abort",
-          () => {
-            cancel();
-            reject(signal.reason);
-          },
-          { once: true },
-        );
-      },
-    );
+    const end = await new Promise<EndEvent>((resolve, reject) => {
+      const request = { ids: new Int32Array(), images: [prepared], stopTokens: [], maxTokens: 0 };
+      const abort = () => {
+        cancel();
+        reject(signal?.reason);
+      };
+      const cancel = this.engine.submit(request, {
+        end: (event) => {
+          signal?.removeEventListener("abort", abort);
+          resolve(event);
+        },
+      });
+      signal?.addEventListener("abort", abort, { once: true });
+    });
     if (end.reason === "error") throw endError(end);
     if (!end.visualTokens)
       throw new HoneybeeError("ERR_DISPOSED", "the model was disposed while it encoded an image");
@@ -203,7 +208,7 @@ export class Model {
     const imageTokens = ids.reduce((count, id) => count + (id < 0 ? 1 : 0), 0);
     const answers = Array.from(
       { length: checked.n },
-      (_, i) => new Answer(i, this.tokenizer, checked.stop, checked.logprobs >= 0),
+      (_, i) => new Answer(i, this.tokenizer, checked.stop, checked.minTokens, checked.logprobs >= 0),
     );
     let running = answers.length;
     const finish = () => {

@@ -36,13 +36,13 @@ export interface ModelOptions {
 export interface GenerationOptions {
   /** Most tokens of the answer. Default 512, at most what the context leaves. */
   maxTokens?: number | undefined;
-  /** No end before this many tokens. Default 0. */
+  /** No end before this many tokens, neither by the end token nor by a stop text. Default 0. */
   minTokens?: number | undefined;
   /** 0 is greedy. Default 1 if another sampling option is given, else 0. */
   temperature?: number | undefined;
   /** Sample among the k likeliest tokens. 0: off. */
   topK?: number | undefined;
-  /** Sample among the fewest tokens with this much probability together, in (0, 1]. */
+  /** Sample among the fewest tokens with this much probability together, in [0, 1]; 0 leaves the likeliest. */
   topP?: number | undefined;
   /** Drop tokens less likely than this share of the likeliest, in [0, 1]. */
   minP?: number | undefined;
@@ -97,7 +97,7 @@ const NUMBERS: Record<string, NumberRule> = {
   minTokens: { least: 0, most: MAX_INT, integer: true },
   temperature: { least: 0, most: 100 },
   topK: { least: 0, most: MAX_INT, integer: true },
-  topP: { least: 0, most: 1, above: true },
+  topP: { least: 0, most: 1 },
   minP: { least: 0, most: 1 },
   repetitionPenalty: { least: 0, most: 100, above: true },
   presencePenalty: { least: -100, most: 100 },

@@ -20,15 +20,15 @@ inline void transpose_words(const uint32_t* source, int64_t source_stride, int64
       const Quad b = load(from + source_stride);
       const Quad d = load(from + 2 * source_stride);
       const Quad e = load(from + 3 * source_stride);
-      const Quad ab_low = __builtin_shuffle(a, b, Quad{0, 4, 1, 5});
-      const Quad ab_high = __builtin_shuffle(a, b, Quad{2, 6, 3, 7});
-      const Quad de_low = __builtin_shuffle(d, e, Quad{0, 4, 1, 5});
-      const Quad de_high = __builtin_shuffle(d, e, Quad{2, 6, 3, 7});
+      const Quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+      const Quad ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+      const Quad de_low = __builtin_shufflevector(d, e, 0, 4, 1, 5);
+      const Quad de_high = __builtin_shufflevector(d, e, 2, 6, 3, 7);
       uint32_t* const to = target + c * target_stride + r;
-      store(to, __builtin_shuffle(ab_low, de_low, Quad{0, 1, 4, 5}));
-      store(to + target_stride, __builtin_shuffle(ab_low, de_low, Quad{2, 3, 6, 7}));
-      store(to + 2 * target_stride, __builtin_shuffle(ab_high, de_high, Quad{0, 1, 4, 5}));
-      store(to + 3 * target_stride, __builtin_shuffle(ab_high, de_high, Quad{2, 3, 6, 7}));
+      store(to, __builtin_shufflevector(ab_low, de_low, 0, 1, 4, 5));
+      store(to + target_stride, __builtin_shufflevector(ab_low, de_low, 2, 3, 6, 7));
+      store(to + 2 * target_stride, __builtin_shufflevector(ab_high, de_high, 0, 1, 4, 5));
+      store(to + 3 * target_stride, __builtin_shufflevector(ab_high, de_high, 2, 3, 6, 7));
     }
   }
 }

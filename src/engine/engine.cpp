@@ -85,7 +85,7 @@ void Engine::attach(std::shared_ptr<EventSink> sink) {
     sink->deliver({*closed_});
     return;
   }
-  if (info_) {
+  if (ready_) {
     Event ready;
     ready.kind = Event::Kind::kReady;
     sink->deliver({ready});
@@ -119,6 +119,7 @@ void Engine::announce(Event event) {
   std::vector<std::shared_ptr<EventSink>> listeners;
   {
     const std::lock_guard lock(mutex_);
+    if (event.kind == Event::Kind::kReady) ready_ = true;
     if (event.kind == Event::Kind::kClosed) closed_ = event;
     listeners = listeners_;
   }

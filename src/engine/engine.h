@@ -109,6 +109,7 @@ class Engine {
   std::optional<EngineInfo> info_;
   std::optional<Event> closed_;
   size_t progress_ = 0;
+  bool ready_ = false;  ///< kReady was announced: who attaches from now on is told alone
   bool stopping_ = false;
   Load load_{};
 

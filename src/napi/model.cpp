@@ -10,6 +10,7 @@ struct ModelHandle::State {
   std::shared_ptr<JsSink> sink;
   int64_t pending = 1;  // loading
   bool released = false;
+  Napi::Env::CleanupHook<std::function<void()>> hook;  // owns this state until the engine is let go
 
   explicit State(Napi::Env e) : env(e) {}
 
@@ -36,8 +37,15 @@ struct ModelHandle::State {
       return;
     }
     if (!released) release();
-    engine.reset();  // joins: the engine's thread is past its last event
+    part();  // joins: the engine's thread is past its last event
+  }
+
+  // Nothing is left to wait for or to clean up.
+  void part() {
+    engine.reset();
     sink->close();
+    if (!hook.IsEmpty()) hook.Remove(env);
+    hook = {};
   }
 
   // The environment goes away: stop at once, wait for the thread, call nobody.
@@ -70,9 +78,15 @@ ModelHandle::ModelHandle(const Napi::CallbackInfo& info)
         std::make_shared<JsSink>(info.Env(), info[1].As<Napi::Function>(), [weak](const Event& event) {
           if (const auto state = weak.lock()) state->ended(event);
         });
-    state_->engine = EngineRegistry::acquire(
-        key, state_->sink, [&] { return std::make_shared<Engine>(std::move(options), state_->sink); });
-    info.Env().AddCleanupHook([state = state_] { state->abandon(); });
+    try {
+      state_->engine = EngineRegistry::acquire(
+          key, state_->sink, [&] { return std::make_shared<Engine>(std::move(options), state_->sink); });
+    } catch (...) {
+      state_->sink->close();
+      throw;
+    }
+    state_->hook =
+        info.Env().AddCleanupHook(std::function<void()>([state = state_] { state->abandon(); }));
     return info.Env().Undefined();
   });
 }
@@ -105,8 +119,7 @@ Napi::Value ModelHandle::dispose(const Napi::CallbackInfo& info) {
     if (!state_->engine || state_->released) return Napi::Boolean::New(info.Env(), false);
     state_->begin();
     if (state_->release()) return Napi::Boolean::New(info.Env(), true);
-    state_->engine.reset();
-    state_->sink->close();
+    state_->part();
     return Napi::Boolean::New(info.Env(), false);
   });
 }

@@ -106,14 +106,15 @@ void JsSink::deliver(std::vector<Event> events) {
   const std::lock_guard lock(mutex_);
   if (!open_ || events.empty()) return;
   auto* carried = new std::vector<Event>(std::move(events));
-  const auto call = [this](Napi::Env env, Napi::Function listener, std::vector<Event>* arrived) {
+  const auto call = [self = shared_from_this()](Napi::Env env, Napi::Function listener,
+                                               std::vector<Event>* arrived) {
     const std::unique_ptr<std::vector<Event>> owned(arrived);
     if (env == nullptr || listener == nullptr) return;
     Napi::Array batch = Napi::Array::New(env, owned->size());
     for (uint32_t i = 0; i < owned->size(); i++) {
       const Event& event = (*owned)[i];
       batch.Set(i, to_js(env, event));
-      if (event.kind != Event::Kind::kToken && event.kind != Event::Kind::kProgress) ended_(event);
+      if (event.kind != Event::Kind::kToken && event.kind != Event::Kind::kProgress) self->ended_(event);
     }
     listener.Call({batch});
   };

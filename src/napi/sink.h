@@ -1,6 +1,8 @@
 #pragma once
 #include <napi.h>
 
+#include <functional>
+#include <memory>
 #include <mutex>
 
 #include "engine/request.h"
@@ -8,8 +10,9 @@
 namespace honeybee {
 
 /// Carries an engine's events to one JavaScript environment: all events of a step in one call. It outlives
-/// the environment if the engine still holds it; after close() it swallows what it is given.
-class JsSink final : public EventSink {
+/// the environment if the engine still holds it, and its handle if events are still on their way; after
+/// close() it swallows what it is given.
+class JsSink final : public EventSink, public std::enable_shared_from_this<JsSink> {
  public:
   /// `listener(events)` is called on the environment's thread. `ended(event)` is told of each kEnd and
   /// kClosed before.

@@ -2,7 +2,9 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "core/error.h"
@@ -22,6 +24,8 @@ Napi::Value guarded_call(Napi::Env env, Body body) {
     throw_js(env, error.code(), error.what());
   } catch (const std::bad_alloc&) {
     throw_js(env, ErrorCode::kOutOfMemory, "out of memory");
+  } catch (const std::system_error& error) {
+    throw_js(env, ErrorCode::kDevice, error.what());
   }
 }
 
