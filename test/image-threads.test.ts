@@ -17,27 +17,28 @@ const THREAD = `
     parentPort.postMessage(results.every(({ rgb }) => rgb.every((value) => value === 9)) ? "right" : "wrong");
   });`;
 
-function start(side: number, jobs: number): Worker {
+/** A thread, and what it will say: first "running", then "right" or "wrong". */
+function start(side: number, jobs: number) {
   const url = new URL("../lib/image/native.js", import.meta.url).href;
-  return new Worker(THREAD, { eval: true, workerData: { url, side, jobs, options: OPTIONS } });
-}
-
-function message(worker: Worker): Promise<string> {
-  return new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+  const worker = new Worker(THREAD, { eval: true, workerData: { url, side, jobs, options: OPTIONS } });
+  const said = (accepted: string[]) =>
+    new Promise<string>((resolve, reject) => {
+      worker.on("message", (text) => accepted.includes(text) && resolve(text)).once("error", reject);
+    });
+  return { worker, running: said(["running"]), done: said(["right", "wrong"]) };
 }
 
 t.test("several threads at once get their own results", async (t) => {
-  const workers = Array.from({ length: 4 }, () => start(500, 5));
-  for (const worker of workers) t.equal(await message(worker), "running");
-  t.same(await Promise.all(workers.map(message)), Array(4).fill("right"));
-  for (const worker of workers) await worker.terminate();
+  const threads = Array.from({ length: 4 }, () => start(500, 5));
+  t.same(await Promise.all(threads.map(({ done }) => done)), Array(4).fill("right"));
+  for (const { worker } of threads) await worker.terminate();
 });
 
 t.test("terminating a thread in the middle of its jobs stops them and nothing else", async (t) => {
   const mine = new Uint8Array(600 * 600 * 3).fill(5);
   for (let round = 0; round < 15; round++) {
-    const worker = start(1200, 60);
-    await message(worker);
+    const { worker, running } = start(1200, 60);
+    await running;
     const ours = imageNative.preprocessImage(mine, 600, 600, OPTIONS);
     const started = performance.now();
     await worker.terminate();

@@ -85,13 +85,12 @@ function rowGroups(header: Buffer): RowGroup[] | undefined {
     .map(({ columns, rows }) => ({ rows, rowBytes: rowBytes(columns) }));
 }
 
-/** The complete rows at the start of `unpacked`; one whose filter does not exist counts as unfiltered. */
+/** The complete rows at the start of `unpacked`; one whose filter does not exist ends them. */
 function completeRows(groups: RowGroup[], unpacked: Buffer): Buffer {
   let end = 0;
   for (const { rows, rowBytes } of groups) {
     for (let row = 0; row < rows; row++) {
-      if (end + rowBytes > unpacked.length) return unpacked.subarray(0, end);
-      if (unpacked[end]! > LAST_FILTER) unpacked[end] = 0;
+      if (end + rowBytes > unpacked.length || unpacked[end]! > LAST_FILTER) return unpacked.subarray(0, end);
       end += rowBytes;
     }
   }

@@ -85,8 +85,7 @@ ModelHandle::ModelHandle(const Napi::CallbackInfo& info)
       state_->sink->close();
       throw;
     }
-    state_->hook =
-        info.Env().AddCleanupHook(std::function<void()>([state = state_] { state->abandon(); }));
+    state_->hook = info.Env().AddCleanupHook(std::function<void()>([state = state_] { state->abandon(); }));
     return info.Env().Undefined();
   });
 }

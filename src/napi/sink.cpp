@@ -107,7 +107,7 @@ void JsSink::deliver(std::vector<Event> events) {
   if (!open_ || events.empty()) return;
   auto* carried = new std::vector<Event>(std::move(events));
   const auto call = [self = shared_from_this()](Napi::Env env, Napi::Function listener,
-                                               std::vector<Event>* arrived) {
+                                                std::vector<Event>* arrived) {
     const std::unique_ptr<std::vector<Event>> owned(arrived);
     if (env == nullptr || listener == nullptr) return;
     Napi::Array batch = Napi::Array::New(env, owned->size());

@@ -1,0 +1,351 @@
+// The engine under callers that race: every request ends exactly once, whatever is cancelled, detached or
+// stopped meanwhile. Runs under TSan too.
+#include "engine/engine.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "cpu/cpu_backend.h"
+#include "fixture.h"
+#include "model/random_store.h"
+#include "testing.h"
+
+namespace honeybee::testing {
+namespace {
+
+using Reason = Event::Reason;
+
+/// Remembers what it was told, and lets a test wait for it.
+class Recorder final : public EventSink {
+ public:
+  void deliver(std::vector<Event> events) override {
+    const std::lock_guard lock(mutex_);
+    for (Event& event : events) {
+      switch (event.kind) {
+        case Event::Kind::kProgress:
+          break;
+        case Event::Kind::kReady:
+          ready_++;
+          break;
+        case Event::Kind::kToken:
+          if (ends_.contains(event.request)) late_tokens_++;
+          tokens_[event.request].push_back(event.token);
+          break;
+        case Event::Kind::kEnd:
+          ends_[event.request].push_back(event);
+          break;
+        case Event::Kind::kClosed:
+          closed_.push_back(event);
+          break;
+      }
+    }
+    changed_.notify_all();
+  }
+
+  bool wait_ready() {
+    return wait([this] { return ready_ > 0 || !closed_.empty(); }) && ready_ > 0;
+  }
+  bool wait_closed() {
+    return wait([this] { return !closed_.empty(); });
+  }
+  bool wait_tokens(uint64_t request, size_t count) {
+    return wait([&] { return tokens_[request].size() >= count; });
+  }
+  bool wait_ends(size_t count) {
+    return wait([&] { return ends_.size() >= count; });
+  }
+
+  std::vector<int32_t> tokens(uint64_t request) {
+    const std::lock_guard lock(mutex_);
+    return tokens_[request];
+  }
+  /// The one end of a request; a failure is recorded if it ended not at all or twice.
+  Event end(uint64_t request) {
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(ends_[request].size(), size_t{1});
+    return ends_[request].empty() ? Event{} : ends_[request].front();
+  }
+  size_t ended() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [request, ends] : ends_) EXPECT_EQ(ends.size(), size_t{1});
+    EXPECT_EQ(late_tokens_, 0);
+    return ends_.size();
+  }
+  Event closed() {
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(closed_.size(), size_t{1});
+    return closed_.empty() ? Event{} : closed_.front();
+  }
+  int ready() {
+    const std::lock_guard lock(mutex_);
+    return ready_;
+  }
+
+ private:
+  bool wait(const std::function<bool()>& condition) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(60), condition);
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int ready_ = 0;
+  int late_tokens_ = 0;  // after the end of their request
+  std::map<uint64_t, std::vector<int32_t>> tokens_;
+  std::map<uint64_t, std::vector<Event>> ends_;
+  std::vector<Event> closed_;
+};
+
+constexpr int64_t kVocabulary = 96;
+constexpr int64_t kImageSide = 28;
+constexpr int64_t kVisualTokens = 4;
+
+ModelConfig tiny_config() {
+  ModelConfig config;
+  VisionConfig vision;
+  vision.hidden_size = 32;
+  vision.intermediate_size = 64;
+  vision.layers = 2;
+  vision.heads = 2;
+  vision.image_size = kImageSide;
+  vision.patch_size = 14;
+  config.vision = vision;
+  ProjectorConfig projector;
+  projector.type = "linear";
+  projector.feature_layers = {2};
+  projector.output_size = 32;
+  projector.visual_tokens = kVisualTokens;
+  projector.hidden_size = 32;
+  projector.depth = 1;
+  config.projector = projector;
+  config.text.hidden_size = 32;
+  config.text.intermediate_size = 64;
+  config.text.layers = 2;
+  config.text.heads = 2;
+  config.text.kv_heads = 2;
+  config.text.head_dim = 16;
+  config.text.vocab_size = kVocabulary;
+  config.text.context_length = 4096;
+  return config;
+}
+
+EngineOptions tiny_options() {
+  EngineOptions options;
+  options.config = tiny_config();
+  options.dtypes = {Dtype::kF32, Dtype::kF32, Dtype::kF32};
+  options.backend = [] { return make_cpu_backend({2}); };
+  options.store = [] { return std::make_unique<RandomStore>(1); };
+  options.context = 4096;
+  options.max_sequences = 4;
+  return options;
+}
+
+Request text_request(uint64_t id, int64_t max_tokens) {
+  Request request;
+  request.id = id;
+  request.ids = {1, static_cast<int32_t>(5 + id % 7), 9, 11};
+  request.max_tokens = max_tokens;
+  return request;
+}
+
+Request image_request(uint64_t id, int64_t max_tokens) {
+  Request request = text_request(id, max_tokens);
+  request.ids.insert(request.ids.end(), static_cast<size_t>(kVisualTokens), -1);
+  ImageInput image;
+  image.rgb.assign(static_cast<size_t>(kImageSide * kImageSide * 3), static_cast<uint8_t>(id));
+  request.images.push_back(image);
+  return request;
+}
+
+constexpr int64_t kEndless = 1 << 20;
+
+TEST(engine_answers_are_the_same_alone_and_together) {
+  const auto sink = std::make_shared<Recorder>();
+  Engine engine(tiny_options(), sink);
+  EXPECT_TRUE(sink->wait_ready());
+  for (uint64_t id = 0; id < 6; id++) {
+    engine.submit(id % 2 ? image_request(id, 12) : text_request(id, 12), sink);
+    EXPECT_TRUE(sink->wait_ends(id + 1));
+  }
+  const auto together = std::make_shared<Recorder>();
+  for (uint64_t id = 0; id < 6; id++)
+    engine.submit(id % 2 ? image_request(id, 12) : text_request(id, 12), together);
+  EXPECT_TRUE(together->wait_ends(6));
+  for (uint64_t id = 0; id < 6; id++) {
+    EXPECT_EQ(sink->tokens(id).size(), size_t{12});
+    EXPECT_TRUE(sink->tokens(id) == together->tokens(id));
+    EXPECT_TRUE(sink->end(id).reason == Reason::kLength);
+  }
+}
+
+TEST(engine_refuses_one_bad_request_and_serves_the_next) {
+  const auto sink = std::make_shared<Recorder>();
+  Engine engine(tiny_options(), sink);
+  Request unknown = text_request(0, 4);
+  unknown.ids.push_back(kVocabulary);
+  Request without_image = image_request(1, 4);
+  without_image.images.clear();
+  Request small_image = image_request(2, 4);
+  small_image.images[0].rgb.pop_back();
+  Request long_prompt = text_request(3, 4);
+  long_prompt.ids.assign(4096, 5);
+  Request empty = text_request(4, 4);
+  empty.ids.clear();
+  for (const Request& request : {unknown, without_image, small_image, long_prompt, empty})
+    engine.submit(request, sink);
+  engine.submit(image_request(5, 4), sink);
+  EXPECT_TRUE(sink->wait_ends(6));
+  const ErrorCode codes[] = {ErrorCode::kTokenizer, ErrorCode::kOption, ErrorCode::kImage,
+                             ErrorCode::kContextLength, ErrorCode::kOption};
+  for (uint64_t id = 0; id < 5; id++) {
+    const Event end = sink->end(id);
+    EXPECT_TRUE(end.reason == Reason::kError);
+    EXPECT_EQ(std::string(error_code_name(end.code)), std::string(error_code_name(codes[id])));
+    EXPECT_TRUE(end.message.size() > 20);
+  }
+  EXPECT_EQ(sink->tokens(5).size(), size_t{4});
+}
+
+TEST(engine_cancel_ends_one_and_leaves_the_others) {
+  const auto sink = std::make_shared<Recorder>();
+  Engine engine(tiny_options(), sink);
+  engine.submit(text_request(0, kEndless), sink);
+  engine.submit(text_request(1, 200), sink);
+  EXPECT_TRUE(sink->wait_tokens(0, 5));
+  engine.cancel(sink.get(), 0);
+  engine.cancel(sink.get(), 0);
+  engine.cancel(sink.get(), 999);
+  EXPECT_TRUE(sink->wait_ends(2));
+  EXPECT_TRUE(sink->end(0).reason == Reason::kAbort);
+  EXPECT_TRUE(sink->end(1).reason == Reason::kLength);
+  EXPECT_EQ(sink->tokens(1).size(), size_t{200});
+}
+
+TEST(engine_gives_back_the_blocks_of_what_ended) {
+  const auto sink = std::make_shared<Recorder>();
+  Engine engine(tiny_options(), sink);
+  EXPECT_TRUE(sink->wait_ready());
+  const int64_t blocks = engine.info().kv_blocks;
+  for (uint64_t id = 0; id < 20; id++) {
+    engine.submit(id % 2 ? image_request(id, kEndless) : text_request(id, id), sink);
+    if (id % 2) engine.cancel(sink.get(), id);
+  }
+  EXPECT_TRUE(sink->wait_ends(20));
+  // The figures are written after the step that ended the last one.
+  for (int i = 0; i < 1000 && engine.load().free_blocks != blocks; i++)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(engine.load().free_blocks, blocks);
+  EXPECT_EQ(engine.load().running, int64_t{0});
+}
+
+TEST(engine_survives_submit_and_cancel_from_many_threads) {
+  constexpr int kCallers = 4;
+  constexpr uint64_t kRequests = 25;
+  const auto opener = std::make_shared<Recorder>();
+  Engine engine(tiny_options(), opener);
+  std::vector<std::shared_ptr<Recorder>> sinks;
+  std::vector<std::thread> callers;
+  for (int c = 0; c < kCallers; c++) {
+    sinks.push_back(std::make_shared<Recorder>());
+    callers.emplace_back([&engine, sink = sinks.back(), c] {
+      Random random(static_cast<uint64_t>(c));
+      engine.attach(sink);
+      for (uint64_t id = 0; id < kRequests; id++) {
+        const bool cancelled = random.below(2) == 0;
+        const int64_t length = cancelled ? kEndless : 1 + random.below(6);
+        engine.submit(random.below(2) ? image_request(id, length) : text_request(id, length), sink);
+        if (random.below(3) == 0) sink->wait_tokens(id, 1);
+        if (cancelled) engine.cancel(sink.get(), id);
+        engine.load();
+      }
+      EXPECT_TRUE(sink->wait_ends(kRequests));
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  for (const auto& sink : sinks) {
+    EXPECT_EQ(sink->ended(), size_t{kRequests});
+    EXPECT_EQ(sink->ready(), 1);
+  }
+}
+
+TEST(engine_stop_races_with_everything) {
+  for (int round = 0; round < 12; round++) {
+    const auto opener = std::make_shared<Recorder>();
+    const auto other = std::make_shared<Recorder>();
+    {
+      Engine engine(tiny_options(), opener);
+      std::atomic<uint64_t> submitted{0};
+      std::thread caller([&] {
+        engine.attach(other);
+        for (uint64_t id = 0; id < 10; id++) {
+          engine.submit(image_request(id, kEndless), other);
+          submitted++;
+        }
+        engine.cancel(other.get(), 3);
+      });
+      // From while it loads to while it decodes.
+      std::this_thread::sleep_for(std::chrono::milliseconds(round));
+      engine.stop();
+      caller.join();
+      EXPECT_TRUE(opener->wait_closed());
+      EXPECT_TRUE(other->wait_ends(submitted));
+      EXPECT_EQ(other->ended(), size_t{10});
+      for (uint64_t id = 0; id < 10; id++) EXPECT_TRUE(other->end(id).reason == Reason::kAbort);
+      EXPECT_TRUE(engine.closed());
+    }
+    EXPECT_TRUE(opener->closed().reason == Reason::kAbort);
+    EXPECT_TRUE(other->closed().reason == Reason::kAbort);
+  }
+}
+
+TEST(engine_detached_users_hear_no_more_and_do_not_stop_others) {
+  const auto opener = std::make_shared<Recorder>();
+  auto leaver = std::make_shared<Recorder>();
+  Engine engine(tiny_options(), opener);
+  engine.attach(leaver);
+  engine.submit(text_request(0, 300), opener);
+  engine.submit(text_request(1, kEndless), leaver);
+  EXPECT_TRUE(leaver->wait_tokens(1, 1));
+  engine.detach(leaver.get());
+  EXPECT_TRUE(opener->wait_ends(1));
+  EXPECT_TRUE(opener->end(0).reason == Reason::kLength);
+  EXPECT_TRUE(leaver->wait_ends(1));
+  engine.stop();
+  EXPECT_TRUE(opener->wait_closed());
+}
+
+/// Weights that cannot be read.
+class BrokenStore final : public TensorStore {
+ public:
+  std::unique_ptr<RowSource> open(const std::string& name, const TensorShape& /*shape*/) override {
+    fail(ErrorCode::kCheckpoint, "tensor ", name, " is broken");
+  }
+};
+
+TEST(engine_that_cannot_load_closes_with_the_error) {
+  EngineOptions options = tiny_options();
+  options.store = [] { return std::make_unique<BrokenStore>(); };
+  const auto sink = std::make_shared<Recorder>();
+  Engine engine(std::move(options), sink);
+  engine.submit(text_request(0, 4), sink);
+  EXPECT_TRUE(sink->wait_closed());
+  const Event closed = sink->closed();
+  EXPECT_TRUE(closed.reason == Reason::kError);
+  EXPECT_TRUE(closed.code == ErrorCode::kCheckpoint);
+  EXPECT_TRUE(closed.message.find("is broken") != std::string::npos);
+  EXPECT_TRUE(sink->wait_ends(1));
+  engine.submit(text_request(1, 4), sink);
+  EXPECT_TRUE(sink->wait_ends(2));
+  EXPECT_TRUE(sink->end(1).reason == Reason::kAbort);
+  const auto late = std::make_shared<Recorder>();
+  engine.attach(late);
+  EXPECT_TRUE(late->closed().reason == Reason::kError);
+}
+
+}  // namespace
+}  // namespace honeybee::testing
