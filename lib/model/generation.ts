@@ -173,7 +173,7 @@ export class Generation implements AsyncIterable<Chunk>, AsyncIterator<Chunk, un
   }
 
   push(chunk: Chunk): void {
-    if (this.state) return;
+    if (this.state || this.cancelled) return;
     this.chunks.push(chunk);
     this.wake();
   }
@@ -212,7 +212,7 @@ export class Generation implements AsyncIterable<Chunk>, AsyncIterator<Chunk, un
       if (this.state && "error" in this.state) throw this.state.error;
       const chunk = this.chunks.shift();
       if (chunk) return { value: chunk, done: false };
-      if (this.state) return { value: undefined, done: true };
+      if (this.state || this.cancelled) return { value: undefined, done: true };
       await new Promise<void>((wake) => this.waiting.push(wake));
     }
   }
@@ -222,6 +222,7 @@ export class Generation implements AsyncIterable<Chunk>, AsyncIterator<Chunk, un
     if (!this.state) {
       this.cancelled = true;
       this.onCancel?.();
+      this.wake();
     }
     return { value: undefined, done: true };
   }

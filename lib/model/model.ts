@@ -9,6 +9,7 @@ import { Answer, type EndEvent, endError, Generation, makeResult } from "./gener
 import { type ModelInfo, makeInfo } from "./info.js";
 import {
   type CheckedGeneration,
+  checkBias,
   checkGeneration,
   checkModelOptions,
   checkNames,
@@ -176,6 +177,7 @@ export class Model {
       this.checkAlive();
       const { checked, prompt } = await read();
       generation.follow(checked.signal);
+      checkBias(checked.sampling.biasTokens, this.config.text.vocabSize);
       const { length } = prompt.encoded.ids;
       if (length >= this.info.context) {
         throw new HoneybeeError(

@@ -162,8 +162,11 @@ function optionError(message: string): HoneybeeError {
   return new HoneybeeError("ERR_OPTION", message);
 }
 
-/** @throws HoneybeeError ERR_OPTION naming an unknown property and its nearest neighbour */
+/** @throws HoneybeeError ERR_OPTION unless it is an object; names an unknown property and its nearest neighbour */
 export function checkNames(options: object, known: readonly string[], what: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw optionError(`${what}s must be properties of an object, not ${String(options)}`);
+  }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     throw optionError(`unknown ${what} "${name}"; did you mean "${nearest(name, known)}"?`);
@@ -241,6 +244,13 @@ function checkLogitBias(value: unknown): { biasTokens?: number[]; biasValues?: n
   return { biasTokens, biasValues };
 }
 
+/** @throws HoneybeeError ERR_OPTION naming a biased token that the model does not have */
+export function checkBias(tokens: readonly number[] = [], vocabSize: number): void {
+  const unknown = tokens.find((id) => id >= vocabSize);
+  if (unknown === undefined) return;
+  throw optionError(`logitBias: token ${unknown} is outside the model's vocabulary of ${vocabSize}`);
+}
+
 /** Defaults to greedy; any sampling option without a temperature means temperature 1. */
 function checkSampling(options: GenerationOptions): NativeSampling {
   const number = (name: keyof GenerationOptions) => checkNumber(name, options[name]);
@@ -288,7 +298,6 @@ export function checkWarp(options: GenerationOptions): NativeSampling {
 
 /** @throws HoneybeeError ERR_OPTION naming the option at fault */
 export function checkModelOptions(options: ModelOptions): void {
-  if (typeof options !== "object" || options === null) throw optionError("options must be an object");
   checkNames(options, MODEL_NAMES, "model option");
   for (const name of [
     "context",

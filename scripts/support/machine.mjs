@@ -12,10 +12,10 @@ import { root, run } from "./process.mjs";
 export async function machine() {
   const head = await run("git", ["rev-parse", "--short=12", "HEAD"]);
   const changes = await run("git", ["status", "--porcelain", "--untracked-files=no"]);
-  const commit = head.code === 0 ? head.output.trim() : "uncommitted";
+  const suffix = changes.output.trim() ? "+changes" : "";
   return {
     date: new Date().toISOString().slice(0, 10),
-    commit: changes.output.trim() ? `${commit}+changes` : commit,
+    commit: head.code === 0 ? `${head.output.trim()}${suffix}` : "none",
     cpu: cpus()[0]?.model.trim() || process.arch,
     threads: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),

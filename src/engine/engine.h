@@ -57,7 +57,7 @@ class Engine {
   void submit(Request request, std::shared_ptr<EventSink> sink);
   /// Ends a request of that sink with kAbort; unknown ones are ignored.
   void cancel(const EventSink* sink, uint64_t request);
-  /// Ends all requests of a sink; it hears nothing more.
+  /// Ends all requests of a sink with kAbort and tells it of nothing else any more.
   void detach(const EventSink* sink);
   /// A further user of a loading or loaded engine: it hears of progress, kReady and kClosed too.
   void attach(std::shared_ptr<EventSink> sink);

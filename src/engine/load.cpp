@@ -5,6 +5,18 @@
 namespace honeybee {
 namespace {
 
+// Before anything is read: a context that cannot fit is refused at once, and the position table, which is
+// smaller than the cache of one sequence, is never made for it.
+void check_context(const EngineOptions& options, size_t free_bytes) {
+  const TextConfig& text = options.config.text;
+  const double values = 2.0 * static_cast<double>(text.layers) * static_cast<double>(text.kv_heads) *
+                        static_cast<double>(text.head_dim) * static_cast<double>(options.context);
+  const double bytes = values * static_cast<double>(dtype_size(options.kv_dtype));
+  require(bytes <= static_cast<double>(free_bytes), ErrorCode::kOutOfMemory,
+          "the KV cache of one sequence of ", options.context, " tokens takes ", bytes / 0x1p30, " GiB, ",
+          static_cast<double>(free_bytes) / 0x1p30, " GiB are free; choose a shorter context");
+}
+
 // Blocks for all sequences at full length where memory allows, never more than a quarter of it unless the
 // user named the bytes, and at least one sequence of full length.
 int64_t count_blocks(const EngineOptions& options, const KvShape& one_block, size_t weight_bytes,
@@ -32,6 +44,7 @@ void Engine::load_model() {
   std::unique_ptr<Backend> backend = options_.backend();
   const std::unique_ptr<TensorStore> store = options_.store();
   const size_t free_before = backend->free_memory();
+  check_context(options_, free_before);
   WeightLoader loader(backend.get(), store.get(), [this](size_t bytes) {
     if (interrupt_) throw Interrupted{};
     const bool worth_saying = bytes >= progress_ + (size_t{16} << 20);

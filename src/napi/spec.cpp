@@ -7,6 +7,7 @@
 namespace honeybee {
 namespace {
 
+constexpr int64_t kLongestContext = 100'000'000;
 constexpr int64_t kWide = 1 << 24;  // beyond any width of a network; keeps products of two within 64 bits
 
 Activation read_activation(const std::string& name) {
@@ -90,7 +91,7 @@ TextConfig read_text(const ObjectReader& r) {
   c.kv_heads = r.integer("kvHeads", 1, kWide);
   c.head_dim = r.integer("headDim", 2, kWide);
   c.vocab_size = r.integer("vocabSize", 1, kWide);
-  c.context_length = r.integer("contextLength", 1, kWide);
+  c.context_length = r.integer("contextLength", 1, kLongestContext);
   c.rms_norm_eps = static_cast<float>(r.number("rmsNormEps"));
   c.rope_theta = r.number("ropeTheta");
   c.tied = r.boolean_or("tieWordEmbeddings", false);
@@ -194,7 +195,7 @@ EngineOptions read_engine_options(const ObjectReader& r) {
   options.config = read_config(r.object("config"));
   options.dtypes = read_dtypes(r.object("weights"));
   options.kv_dtype = read_dtype(r.text("kv"));
-  options.context = r.integer("context", 1, kWide);
+  options.context = r.integer("context", 1, kLongestContext);
   options.max_sequences = r.integer("maxSequences", 1, 65536);
   options.memory = static_cast<size_t>(r.integer_or("memory", 0));
 
