@@ -74,10 +74,9 @@ ModelHandle::ModelHandle(const Napi::CallbackInfo& info)
     EngineOptions options = read_engine_options(spec);
     const std::string key = spec.has("key") ? spec.text("key") : "";
     const std::weak_ptr<State> weak = state_;
-    state_->sink =
-        std::make_shared<JsSink>(info.Env(), info[1].As<Napi::Function>(), [weak](const Event& event) {
-          if (const auto state = weak.lock()) state->ended(event);
-        });
+    state_->sink = JsSink::create(info.Env(), info[1].As<Napi::Function>(), [weak](const Event& event) {
+      if (const auto state = weak.lock()) state->ended(event);
+    });
     try {
       state_->engine = EngineRegistry::acquire(
           key, state_->sink, [&] { return std::make_shared<Engine>(std::move(options), state_->sink); });

@@ -1,6 +1,8 @@
 #include "napi/sink.h"
 
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 namespace honeybee {
 namespace {
@@ -98,38 +100,47 @@ Napi::Object to_js(Napi::Env env, const Event& event) {
 
 }  // namespace
 
-JsSink::JsSink(Napi::Env env, const Napi::Function& listener, std::function<void(const Event&)> ended)
-    : call_(Napi::ThreadSafeFunction::New(env, listener, "honeybee.events", 0, 1)),
-      ended_(std::move(ended)) {}
+std::shared_ptr<JsSink> JsSink::create(Napi::Env env, const Napi::Function& listener,
+                                       std::function<void(const Event&)> ended) {
+  const Self sink(new JsSink(std::move(ended)));
+  // The function owns a share, so a call always finds its sink.
+  sink->call_ = Call::New(env, listener, "honeybee.events", /*maxQueueSize=*/0, /*initialThreadCount=*/1,
+                          new Self(sink), [](Napi::Env, void*, Self* self) { delete self; });
+  return sink;
+}
 
 void JsSink::deliver(std::vector<Event> events) {
   const std::lock_guard lock(mutex_);
   if (!open_ || events.empty()) return;
-  auto* carried = new std::vector<Event>(std::move(events));
-  const auto call = [self = shared_from_this()](Napi::Env env, Napi::Function listener,
-                                                std::vector<Event>* arrived) {
-    const std::unique_ptr<std::vector<Event>> owned(arrived);
-    if (env == nullptr || listener == nullptr) return;
-    Napi::Array batch = Napi::Array::New(env, owned->size());
-    for (uint32_t i = 0; i < owned->size(); i++) {
-      const Event& event = (*owned)[i];
-      batch.Set(i, to_js(env, event));
-      if (event.kind != Event::Kind::kToken && event.kind != Event::Kind::kProgress) self->ended_(event);
-    }
-    listener.Call({batch});
-  };
+  const bool called = !waiting_.empty();
+  std::move(events.begin(), events.end(), std::back_inserter(waiting_));
   // The queue is unbounded, so this does not wait; anything but napi_ok means that the environment is going
   // away.
-  if (call_.NonBlockingCall(carried, call) != napi_ok) {
-    delete carried;
-    open_ = false;
+  if (!called && call_.NonBlockingCall() != napi_ok) open_ = false;
+}
+
+std::vector<Event> JsSink::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(waiting_, {});
+}
+
+void JsSink::drain(Napi::Env env, Napi::Function listener, Self* self, void* /*nothing*/) {
+  if (env == nullptr || listener == nullptr) return;
+  const std::vector<Event> events = (*self)->take();
+  Napi::Array batch = Napi::Array::New(env, events.size());
+  for (uint32_t i = 0; i < events.size(); i++) {
+    batch.Set(i, to_js(env, events[i]));
+    const Event::Kind kind = events[i].kind;
+    if (kind != Event::Kind::kToken && kind != Event::Kind::kProgress) (*self)->ended_(events[i]);
   }
+  if (!events.empty()) listener.Call({batch});
 }
 
 void JsSink::close() {
   const std::lock_guard lock(mutex_);
   if (!open_) return;
   open_ = false;
+  waiting_.clear();
   call_.Release();
 }
 

@@ -18,37 +18,51 @@ export interface FuzzResult {
 /** Files that {@link openCheckpoint} never reads. */
 const IRRELEVANT = /^(trace|case|tokenizer|special_tokens|added_tokens)/;
 
+/** Opens a mutant and checks the byte ranges of its tensors. */
+async function openRanges(folder: string): Promise<void> {
+  checkRanges(await openCheckpoint(folder));
+}
+
 /**
- * Mutates copies of the golden checkpoints and opens them. Every mutant must open with valid byte ranges or
- * be refused by a HoneybeeError that says something; anything else is thrown with the mutant's number.
+ * Mutates copies of the golden checkpoints and uses them. `use` must succeed or refuse the mutant by a HoneybeeError
+ * that says something; anything else is thrown with the mutant's number.
+ *
+ * @param use gets the mutant's folder, which has the name of its golden and no tokenizer; default: opens it
  */
-export async function fuzzCheckpoint(seed: number, count: number): Promise<FuzzResult> {
+export async function fuzzCheckpoint(
+  seed: number,
+  count: number,
+  use: (folder: string) => Promise<void> = openRanges,
+): Promise<FuzzResult> {
   const goldens = readdirSync(goldenPath("models")).sort();
   const result: FuzzResult = { opened: 0, refused: 0, slowestMs: 0, grownBytes: 0 };
   const before = process.memoryUsage().rss;
   for (let i = 0; i < count; i++) {
     const random = new Random(seed * 1_000_003 + i);
     const golden = random.pick(goldens);
-    const outcome = await withTempFolder(async (temp) => {
+    const kind = await withTempFolder(async (temp) => {
       const folder = join(temp, golden);
       copyModel(goldenPath("models", golden), folder);
       const faults = Array.from({ length: 1 + random.below(2) }, () => plantFault(folder, random));
       const start = performance.now();
-      const opened = await tryOpen(folder).catch((error: unknown) => {
+      const opened = await outcome(folder, use).catch((error: unknown) => {
         throw new Error(`mutant ${i} of seed ${seed} (${golden}: ${faults.join(", ")})`, { cause: error });
       });
       result.slowestMs = Math.max(result.slowestMs, performance.now() - start);
       return opened;
     });
-    result[outcome]++;
+    result[kind]++;
     result.grownBytes = Math.max(result.grownBytes, process.memoryUsage().rss - before);
   }
   return result;
 }
 
-async function tryOpen(folder: string): Promise<"opened" | "refused"> {
+async function outcome(
+  folder: string,
+  use: (folder: string) => Promise<void>,
+): Promise<"opened" | "refused"> {
   try {
-    checkRanges(await openCheckpoint(folder));
+    await use(folder);
     return "opened";
   } catch (error) {
     const wellSaid = error instanceof HoneybeeError && !/undefined|NaN|\[object/.test(error.message);
