@@ -1,9 +1,12 @@
+/** A word beyond this length is no misspelling, and comparing it would only take time. */
+const LONGEST = 64;
+
 /** The candidate with the fewest single-character edits to `word`, for "did you mean". */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    const distance = editDistance(word.slice(0, LONGEST).toLowerCase(), candidate.toLowerCase());
     if (distance < least) {
       least = distance;
       best = candidate;

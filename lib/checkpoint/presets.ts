@@ -1,4 +1,5 @@
-import { HoneybeeError } from "../errors.js";
+import { optionError } from "../check.js";
+import { nearest } from "../nearest.js";
 import { MAX_LAYERS } from "./fields.js";
 import { plainProjector } from "./projector-config.js";
 import { VICUNA_7B, VICUNA_13B } from "./text-config.js";
@@ -132,27 +133,4 @@ function buildConfig(
       return { family: "honeybee", vision, projector, text, preprocessing: "squash" };
     }
   }
-}
-
-function optionError(message: string): HoneybeeError {
-  return new HoneybeeError("ERR_OPTION", message);
-}
-
-function nearest(word: string, choices: readonly string[]): string {
-  const distance = (choice: string) => editDistance(word.toLowerCase().slice(0, 64), choice.toLowerCase());
-  return choices.reduce((best, choice) => (distance(choice) < distance(best) ? choice : best));
-}
-
-/** Levenshtein distance, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitute = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitute, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

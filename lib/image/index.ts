@@ -1,6 +1,6 @@
+import { checkChoice, checkNames, checkNumber } from "../check.js";
 import type { ModelConfig } from "../checkpoint/index.js";
 import { HoneybeeError } from "../errors.js";
-import { checkChoice, checkNames, checkNumber } from "../model/options.js";
 import { decodeImage } from "./decode.js";
 import { asImageError } from "./errors.js";
 import { limitConcurrency } from "./limit.js";

@@ -1,3 +1,4 @@
+import { checkNames, checkSignal } from "../check.js";
 import type { ModelConfig } from "../checkpoint/index.js";
 import { HoneybeeError } from "../errors.js";
 import { type ImageInput, ImagePart, prepareImage, preprocess } from "../image/index.js";
@@ -12,8 +13,6 @@ import {
   checkBias,
   checkGeneration,
   checkModelOptions,
-  checkNames,
-  checkSignal,
   type GenerationOptions,
   type ModelOptions,
 } from "./options.js";

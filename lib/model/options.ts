@@ -1,6 +1,5 @@
-import { HoneybeeError } from "../errors.js";
+import { checkBoolean, checkChoice, checkNames, checkNumber, checkSignal, optionError } from "../check.js";
 import type { NativeSampling } from "../native.js";
-import { nearest } from "../nearest.js";
 
 /** How a model is loaded. */
 export interface ModelOptions {
@@ -82,37 +81,6 @@ export interface CheckedGeneration {
   signal: AbortSignal | undefined;
 }
 
-interface NumberRule {
-  least: number;
-  most: number;
-  integer?: boolean;
-  /** The lower bound itself is not allowed. */
-  above?: boolean;
-}
-
-const MAX_INT = 2 ** 31 - 1;
-
-const NUMBERS: Record<string, NumberRule> = {
-  maxTokens: { least: 0, most: MAX_INT, integer: true },
-  minTokens: { least: 0, most: MAX_INT, integer: true },
-  temperature: { least: 0, most: 100 },
-  topK: { least: 0, most: MAX_INT, integer: true },
-  topP: { least: 0, most: 1 },
-  minP: { least: 0, most: 1 },
-  repetitionPenalty: { least: 0, most: 100, above: true },
-  presencePenalty: { least: -100, most: 100 },
-  frequencyPenalty: { least: -100, most: 100 },
-  noRepeatNgramSize: { least: 0, most: MAX_INT, integer: true },
-  seed: { least: 0, most: Number.MAX_SAFE_INTEGER, integer: true },
-  n: { least: 1, most: 128, integer: true },
-  context: { least: 1, most: 2 ** 24, integer: true },
-  maxSequences: { least: 1, most: 65536, integer: true },
-  memory: { least: 1, most: Number.MAX_SAFE_INTEGER, integer: true },
-  threads: { least: 1, most: 1024, integer: true },
-  maxImagePixels: { least: 1, most: Number.MAX_SAFE_INTEGER, integer: true },
-  visualTokens: { least: 1, most: 65536, integer: true },
-};
-
 /** The names of all generation options. */
 export const GENERATION_NAMES: readonly string[] = [
   "maxTokens",
@@ -157,56 +125,6 @@ export const CHOICES = {
   kv: ["auto", "f32", "bf16"],
   encoding: ["head", "legacy"],
 } as const;
-
-function optionError(message: string): HoneybeeError {
-  return new HoneybeeError("ERR_OPTION", message);
-}
-
-/** @throws HoneybeeError ERR_OPTION unless it is an object; names an unknown property and its nearest neighbour */
-export function checkNames(options: object, known: readonly string[], what: string): void {
-  if (typeof options !== "object" || options === null) {
-    throw optionError(`${what}s must be properties of an object, not ${String(options)}`);
-  }
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    throw optionError(`unknown ${what} "${name}"; did you mean "${nearest(name, known)}"?`);
-  }
-}
-
-/** @throws HoneybeeError ERR_OPTION unless the option is absent or a number within its bounds */
-export function checkNumber(name: string, value: unknown): number | undefined {
-  if (value === undefined) return undefined;
-  const { least, most, integer = false, above = false } = NUMBERS[name]!;
-  const inside = typeof value === "number" && value >= least && value <= most && !(above && value === least);
-  if (inside && (!integer || Number.isInteger(value))) return value;
-  const kind = integer ? "an integer" : "a number";
-  const range = above ? `above ${least} and at most ${most}` : `from ${least} to ${most}`;
-  throw optionError(
-    `${name} must be ${kind} ${range}, not ${typeof value === "string" ? JSON.stringify(value) : String(value)}`,
-  );
-}
-
-/** @throws HoneybeeError ERR_OPTION unless the option is absent or one of its words */
-export function checkChoice<T extends string>(
-  name: string,
-  value: unknown,
-  choices: readonly T[],
-): T | undefined {
-  if (value === undefined) return undefined;
-  if (choices.includes(value as T)) return value as T;
-  throw optionError(`${name} must be one of ${choices.join(", ")}, not ${JSON.stringify(value)}`);
-}
-
-function checkBoolean(name: string, value: unknown): boolean {
-  if (value === undefined) return false;
-  if (typeof value === "boolean") return value;
-  throw optionError(`${name} must be true or false, not ${JSON.stringify(value)}`);
-}
-
-export function checkSignal(value: unknown): AbortSignal | undefined {
-  if (value === undefined || value instanceof AbortSignal) return value;
-  throw optionError("signal must be an AbortSignal");
-}
 
 function checkStop(value: unknown): string[] {
   if (value === undefined) return [];

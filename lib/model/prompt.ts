@@ -1,3 +1,4 @@
+import { checkChoice } from "../check.js";
 import {
   type ChatMessage,
   type EncodedPrompt,
@@ -6,7 +7,7 @@ import {
   encodeRaw,
   renderChat,
 } from "../prompt/index.js";
-import { CHOICES, checkChoice } from "./options.js";
+import { CHOICES } from "./options.js";
 import type { ResolvedModel } from "./resolve.js";
 
 /** Options of how a conversation becomes a prompt. */
