@@ -114,13 +114,14 @@ void time_paged(Bench& bench) {
                                const char* unit) {
       const Matrix q(b, rows, 2048), k(b, rows, 256), out(b, rows, 2048);
       const std::vector<int32_t> row_begin{0, rows}, start{first};
-      const PagedBatch batch{row_begin, start, blocks, static_cast<int64_t>(blocks.size())};
+      const auto batch = b.make_batch({1, rows, static_cast<int64_t>(blocks.size())});
+      batch->set(row_begin, start, blocks);
       const std::string suffix = std::string(" ") + dtype_name(dtype);
-      b.rope_append(q, k, k, table, batch, 0, *cache);
+      b.rope_append(q, k, k, table, *batch, 0, *cache);
       bench.time(std::string("paged_attention ") + name + suffix, amount, unit,
-                 [&] { b.paged_attention(q, *cache, batch, 0, 0.125f, out); });
+                 [&] { b.paged_attention(q, *cache, *batch, 0, 0.125f, out); });
       bench.time(std::string("rope_append ") + name + suffix, bytes(rows * 2 * (2048 + 512)), "GB/s",
-                 [&] { b.rope_append(q, k, k, table, batch, 0, *cache); });
+                 [&] { b.rope_append(q, k, k, table, *batch, 0, *cache); });
     };
     time_step("prefill 256", 0, 256, 4.0 * 256 * 257 / 2 * 2048, "GFLOP/s");
     time_step("prefill 512 more", 256, 512, 4.0 * 512 * (256 + 256.5) * 2048, "GFLOP/s");

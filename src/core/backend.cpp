@@ -61,28 +61,28 @@ void check_source(const char* op, const RowSource& source, Dtype dtype) {
 }
 
 void check_batch(const char* op, const PagedBatch& batch, const KvCache& cache, int64_t rows, int64_t layer) {
-  const int64_t count = batch.sequences();
   const KvShape& shape = cache.shape();
-  check(static_cast<int64_t>(batch.row_begin.size()) == count + 1, op, "row_begin has ",
-        batch.row_begin.size(), " entries for ", count, " sequences");
-  check(static_cast<int64_t>(batch.blocks.size()) == count * batch.max_blocks, op, "the block table has ",
-        batch.blocks.size(), " entries, expected ", count, " x ", batch.max_blocks);
-  check(batch.row_begin[0] == 0 && batch.row_begin[count] == rows, op, "the sequences cover ",
-        batch.row_begin[count], " rows of ", rows);
+  check(batch.rows() == rows, op, "the sequences cover ", batch.rows(), " rows of ", rows);
   check(layer >= 0 && layer < shape.layers, op, "layer ", layer, " of ", shape.layers);
-  for (int64_t s = 0; s < count; s++) {
-    const int64_t length = batch.row_begin[s + 1] - batch.row_begin[s];
-    check(length >= 0 && batch.start[s] >= 0, op, "sequence ", s, " has ", length, " rows from position ",
-          batch.start[s]);
-    const int64_t used = (batch.start[s] + length + kKvBlock - 1) / kKvBlock;
-    check(used <= batch.max_blocks, op, "sequence ", s, " needs ", used, " blocks, its table has ",
-          batch.max_blocks);
-    for (int64_t b = 0; b < used; b++) {
-      const int32_t block = batch.blocks[s * batch.max_blocks + b];
+  for (int64_t s = 0; s < batch.sequences(); s++) {
+    const int64_t start = batch.start()[static_cast<size_t>(s)];
+    if (start == -1) continue;
+    check(start >= 0, op, "sequence ", s, " starts at position ", start);
+    const int64_t used = (start + batch.rows(s) + kKvBlock - 1) / kKvBlock;
+    check(used <= batch.max_blocks(), op, "sequence ", s, " needs ", used, " blocks, its table has ",
+          batch.max_blocks());
+    for (const int32_t block : batch.blocks(s).first(static_cast<size_t>(used))) {
       check(block >= 0 && block < shape.blocks, op, "sequence ", s, " names block ", block, " of ",
             shape.blocks);
     }
   }
+}
+
+// Row numbers or ids: i32 and contiguous, one a row.
+void check_indices(const char* op, const char* what, const Tensor& t, int64_t rows) {
+  check_view(op, what, t);
+  check(t.dtype == Dtype::kI32 && t.contiguous(), op, what, " must be contiguous i32, got ", t.describe());
+  check_shape(op, what, t, rows, 1);
 }
 
 }  // namespace
@@ -107,6 +107,12 @@ std::unique_ptr<KvCache> Backend::make_kv_cache(const KvShape& shape) {
   return do_make_kv_cache(shape);
 }
 
+std::unique_ptr<PagedBatch> Backend::make_batch(const BatchLimits& limits) {
+  check(limits.sequences > 0 && limits.rows > 0 && limits.blocks > 0, "make_batch", limits.sequences,
+        " sequences, ", limits.rows, " rows, ", limits.blocks, " blocks");
+  return do_make_batch(limits);
+}
+
 void Backend::linear(const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y) {
   check_linear("linear", x, w, bias, y);
   if (x.rows > 0) do_linear(x, w, bias, y);
@@ -117,13 +123,12 @@ void Backend::linear_add(const Tensor& x, const Weight& w, const Tensor* bias, c
   if (x.rows > 0) do_linear_add(x, w, bias, y);
 }
 
-void Backend::embed(const Weight& table, std::span<const int32_t> ids, const Tensor& y) {
+void Backend::embed(const Weight& table, const Tensor& ids, const Tensor& y) {
   const char* op = "embed";
   check_activation(op, "y", y);
-  check_shape(op, "y", y, static_cast<int64_t>(ids.size()), table.in());
-  for (const int32_t id : ids)
-    check(id >= 0 && id < table.out(), op, "id ", id, " is outside 0 … ", table.out() - 1);
-  if (!ids.empty()) do_embed(table, ids, y);
+  check_indices(op, "ids", ids, y.rows);
+  check_shape(op, "y", y, y.rows, table.in());
+  if (y.rows > 0) do_embed(table, ids, y);
 }
 
 void Backend::layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
@@ -209,6 +214,15 @@ void Backend::copy(const Tensor& x, const Tensor& y) {
   if (x.size() > 0) do_copy(x, y);
 }
 
+void Backend::gather_rows(const Tensor& x, const Tensor& rows, const Tensor& y) {
+  const char* op = "gather_rows";
+  check_activation(op, "x", x);
+  check_activation(op, "y", y);
+  check_indices(op, "rows", rows, y.rows);
+  check(x.cols == y.cols && x.dtype == y.dtype, op, "x is ", x.describe(), ", y is ", y.describe());
+  if (y.size() > 0) do_gather_rows(x, rows, y);
+}
+
 void Backend::attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
                         const Tensor& out) {
   const char* op = "attention";
@@ -239,11 +253,8 @@ void Backend::rope_append(const Tensor& q, const Tensor& k, const Tensor& v, con
   check(shape.head_dim % 2 == 0, op, "the head dimension ", shape.head_dim, " is odd");
   check_batch(op, batch, cache, q.rows, layer);
   check_parameter(op, "cos_sin", cos_sin, cos_sin.rows, shape.head_dim);
-  for (int64_t s = 0; s < batch.sequences(); s++) {
-    const int64_t end = batch.start[s] + batch.row_begin[s + 1] - batch.row_begin[s];
-    check(end <= cos_sin.rows, op, "position ", end - 1, " is beyond the ", cos_sin.rows,
-          " positions of the table");
-  }
+  check(batch.longest() <= cos_sin.rows, op, "position ", batch.longest() - 1, " is beyond the ",
+        cos_sin.rows, " positions of the table");
   if (q.rows > 0) do_rope_append(q, k, v, cos_sin, batch, layer, cache);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -81,14 +82,27 @@ class Backend {
   /// For `embed`; kept as rows.
   std::unique_ptr<Weight> load_table(const RowSource& source, Dtype dtype);
   std::unique_ptr<KvCache> make_kv_cache(const KvShape& shape);
+  std::unique_ptr<PagedBatch> make_batch(const BatchLimits& limits);
+
+  /// Runs `operations`. A device that can records them under this key and from then on only starts the
+  /// recording, which saves the cost of starting each: the caller promises that under one key they are always
+  /// the same operations on the same tensors, weights and batches, whose contents alone change. They may not
+  /// allocate, upload or download.
+  virtual void repeat(const std::string& key, const std::function<void()>& operations) {
+    (void)key;
+    operations();
+  }
+  /// Whether `repeat` gains anything: then it pays to pad a step to one of a few shapes.
+  virtual bool records() const { return false; }
 
   // Products.
   /// y = x wᵀ (+ bias). x [M, in], w [out, in], bias [1, out] or null, y [M, out].
   void linear(const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y);
   /// y += x wᵀ (+ bias).
   void linear_add(const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y);
-  /// y[i] = row ids[i] of the table; also from a matrix made by load_matrix (tied heads). y [ids, in].
-  void embed(const Weight& table, std::span<const int32_t> ids, const Tensor& y);
+  /// y[i] = row ids[i] of the table; also from a matrix made by load_matrix (tied heads). An id outside the
+  /// table gives zeros. ids i32 [n, 1], y [n, in].
+  void embed(const Weight& table, const Tensor& ids, const Tensor& y);
 
   // Rows.
   /// Per row (x - mean) / sqrt(var + eps) · weight + bias with the biased variance; statistics in float. In
@@ -111,6 +125,8 @@ class Backend {
   void add_silu(const Tensor& x, const Tensor& residual, const Tensor& y);
   /// y = x, converting the dtype if they differ; strides may differ.
   void copy(const Tensor& x, const Tensor& y);
+  /// y[i] = x[rows[i]]; zeros where the row is outside x. rows i32 [n, 1], y [n, cols] in x's dtype.
+  void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& y);
 
   // Attention.
   /// q, out [batch·Tq, heads·d]; k, v [batch·Tk, heads·d]. Views into wider rows are welcome.
@@ -152,9 +168,10 @@ class Backend {
   virtual std::unique_ptr<Weight> do_load_matrix(const RowSource& source, Dtype dtype) = 0;
   virtual std::unique_ptr<Weight> do_load_table(const RowSource& source, Dtype dtype) = 0;
   virtual std::unique_ptr<KvCache> do_make_kv_cache(const KvShape& shape) = 0;
+  virtual std::unique_ptr<PagedBatch> do_make_batch(const BatchLimits& limits) = 0;
   virtual void do_linear(const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y) = 0;
   virtual void do_linear_add(const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y) = 0;
-  virtual void do_embed(const Weight& table, std::span<const int32_t> ids, const Tensor& y) = 0;
+  virtual void do_embed(const Weight& table, const Tensor& ids, const Tensor& y) = 0;
   virtual void do_layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
                              const Tensor& y) = 0;
   virtual void do_layer_norm_silu(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
@@ -167,6 +184,7 @@ class Backend {
   virtual void do_add(const Tensor& x, const Tensor& y) = 0;
   virtual void do_add_silu(const Tensor& x, const Tensor& residual, const Tensor& y) = 0;
   virtual void do_copy(const Tensor& x, const Tensor& y) = 0;
+  virtual void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& y) = 0;
   virtual void do_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
                             const Tensor& out) = 0;
   virtual void do_rope_append(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cos_sin,

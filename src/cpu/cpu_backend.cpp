@@ -82,7 +82,10 @@ class CpuBackend final : public Backend {
   void do_linear_add(const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y) override {
     cpu::linear_add(cpu_, x, w, bias, y);
   }
-  void do_embed(const Weight& table, std::span<const int32_t> ids, const Tensor& y) override {
+  std::unique_ptr<PagedBatch> do_make_batch(const BatchLimits& limits) override {
+    return std::make_unique<PagedBatch>(limits);
+  }
+  void do_embed(const Weight& table, const Tensor& ids, const Tensor& y) override {
     cpu::embed(cpu_, table, ids, y);
   }
   void do_layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
@@ -107,6 +110,9 @@ class CpuBackend final : public Backend {
     cpu::add_silu(cpu_, x, residual, y);
   }
   void do_copy(const Tensor& x, const Tensor& y) override { cpu::copy(cpu_, x, y); }
+  void do_gather_rows(const Tensor& x, const Tensor& rows, const Tensor& y) override {
+    cpu::gather_rows(cpu_, x, rows, y);
+  }
   void do_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
                     const Tensor& out) override {
     cpu::attention(cpu_, q, k, v, shape, out);

@@ -90,4 +90,16 @@ void copy(Cpu& cpu, const Tensor& x, const Tensor& y) {
   });
 }
 
+void gather_rows(Cpu& cpu, const Tensor& x, const Tensor& rows, const Tensor& y) {
+  require_f32("gather_rows", {&x, &y});
+  for_each_row(cpu, y.rows, y.cols, [&](int64_t r) {
+    const int64_t from = *rows.row<int32_t>(r);
+    if (from < 0 || from >= x.rows) {
+      std::fill_n(y.row<float>(r), y.cols, 0.0f);
+    } else {
+      std::copy_n(x.row<float>(from), y.cols, y.row<float>(r));
+    }
+  });
+}
+
 }  // namespace honeybee::cpu

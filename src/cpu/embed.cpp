@@ -33,15 +33,17 @@ std::unique_ptr<Weight> load_table(Cpu& cpu, const RowSource& source, Dtype dtyp
   return std::make_unique<RowTable>(cpu, source, dtype);
 }
 
-void embed(Cpu& cpu, const Weight& table, std::span<const int32_t> ids, const Tensor& y) {
+void embed(Cpu& cpu, const Weight& table, const Tensor& ids, const Tensor& y) {
   require_f32("embed", {&y});
   const auto* const rows = dynamic_cast<const RowTable*>(&table);
   const auto* const packed = dynamic_cast<const PackedMatrix*>(&table);
   require(rows != nullptr || packed != nullptr, ErrorCode::kOption,
           "embed: the table belongs to another backend, expected one that this backend loaded");
   for_each_row(cpu, y.rows, y.cols, [&](int64_t r) {
-    const int64_t id = ids[static_cast<size_t>(r)];
-    if (rows != nullptr) {
+    const int64_t id = *ids.row<int32_t>(r);
+    if (id < 0 || id >= table.out()) {
+      std::fill_n(y.row<float>(r), y.cols, 0.0f);
+    } else if (rows != nullptr) {
       convert(cpu.isa, table.dtype(), rows->row(id), Dtype::kF32, y.row<float>(r), y.cols);
     } else {
       packed->read_row(id, y.row<float>(r));

@@ -19,7 +19,7 @@ std::unique_ptr<Weight> load_matrix(Cpu& cpu, const RowSource& source, Dtype dty
 
 // embed.cpp
 std::unique_ptr<Weight> load_table(Cpu& cpu, const RowSource& source, Dtype dtype);
-void embed(Cpu& cpu, const Weight& table, std::span<const int32_t> ids, const Tensor& y);
+void embed(Cpu& cpu, const Weight& table, const Tensor& ids, const Tensor& y);
 
 // norm.cpp
 void layer_norm(Cpu& cpu, const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
@@ -36,6 +36,7 @@ void silu_mul(Cpu& cpu, const Tensor& x, const Tensor& y);
 void add(Cpu& cpu, const Tensor& x, const Tensor& y);
 void add_silu(Cpu& cpu, const Tensor& x, const Tensor& residual, const Tensor& y);
 void copy(Cpu& cpu, const Tensor& x, const Tensor& y);
+void gather_rows(Cpu& cpu, const Tensor& x, const Tensor& rows, const Tensor& y);
 
 // attention.cpp
 void attention(Cpu& cpu, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,

@@ -24,7 +24,9 @@ struct Call {
   int64_t group;  // query heads that share a kv head
 
   int64_t dim() const { return cache.layout().dim; }
-  int64_t rows(int64_t s) const { return batch.row_begin[s + 1] - batch.row_begin[s]; }
+  int64_t start(int64_t s) const { return batch.start()[static_cast<size_t>(s)]; }
+  int64_t first_row(int64_t s) const { return batch.row_begin()[static_cast<size_t>(s)]; }
+  int64_t rows(int64_t s) const { return start(s) < 0 ? 0 : batch.rows(s); }
   int64_t tiles(int64_t s) const { return (rows(s) * group + kQueryTile - 1) / kQueryTile; }
 };
 
@@ -42,17 +44,17 @@ QueryTile tile_at(const Call& call, const TilePlace& place) {
   for (int i = 0; i < tile.count; i++) {
     const int64_t row = (place.first + i) / call.group;
     const int64_t head = place.kv_head * call.group + (place.first + i) % call.group;
-    const int64_t at = call.batch.row_begin[place.sequence] + row;
+    const int64_t at = call.first_row(place.sequence) + row;
     tile.q[i] = call.q.row<float>(at) + head * call.dim();
     tile.out[i] = call.out.row<float>(at) + head * call.dim();
-    tile.keys[i] = call.batch.start[place.sequence] + row + 1;
+    tile.keys[i] = call.start(place.sequence) + row + 1;
   }
   return tile;
 }
 
 KeyBlocks blocks_at(const Call& call, const TilePlace& place) {
   return {call.cache.block(call.layer, place.kv_head, 0), call.cache.stride(),
-          call.batch.blocks.data() + place.sequence * call.batch.max_blocks};
+          call.batch.blocks(place.sequence).data()};
 }
 
 int64_t ranges_at(const QueryTile& tile) { return (tile.keys[tile.count - 1] + kKeyRange - 1) / kKeyRange; }
@@ -108,16 +110,18 @@ void rope_append(Cpu& cpu, const Tensor& q, const Tensor& k, const Tensor& v, co
   float* rotated = cpu.scratch.get<float>(0, cpu.pool.threads() * dim);
   int32_t* sequence = cpu.scratch.get<int32_t>(1, q.rows);
   for (int64_t s = 0; s < batch.sequences(); s++) {
-    std::fill(sequence + batch.row_begin[s], sequence + batch.row_begin[s + 1], static_cast<int32_t>(s));
+    std::fill_n(sequence + batch.row_begin()[static_cast<size_t>(s)], batch.rows(s), static_cast<int32_t>(s));
   }
   constexpr int64_t kRows = 8;
   cpu.pool.run((q.rows + kRows - 1) / kRows, [&](int64_t task, int worker) {
     float* key = rotated + worker * dim;
     for (int64_t r = task * kRows; r < std::min(q.rows, (task + 1) * kRows); r++) {
       const int64_t s = sequence[r];
-      const int64_t position = batch.start[s] + r - batch.row_begin[s];
+      const int64_t start = batch.start()[static_cast<size_t>(s)];
+      if (start < 0) continue;
+      const int64_t position = start + r - batch.row_begin()[static_cast<size_t>(s)];
       const float* angles = cos_sin.row<float>(position);
-      const int64_t number = batch.blocks[s * batch.max_blocks + position / kKvBlock];
+      const int64_t number = batch.blocks(s)[static_cast<size_t>(position / kKvBlock)];
       for (float* head = q.row<float>(r); head < q.row<float>(r) + q.cols; head += dim) {
         kernels.rope(head, angles, dim, head);
       }
@@ -146,7 +150,12 @@ void paged_attention(Cpu& cpu, const Tensor& q, const KvCache& cache, const Page
   int64_t ranges = 0;
   for (int64_t s = 0; s < batch.sequences(); s++) {
     tiles += call.tiles(s) * cache.shape().kv_heads;
-    ranges = std::max(ranges, (batch.start[s] + call.rows(s) + kKeyRange - 1) / kKeyRange);
+    if (call.start(s) < 0) {
+      for (int64_t r = 0; r < batch.rows(s); r++)
+        std::fill_n(out.row<float>(call.first_row(s) + r), out.cols, 0.0f);
+    } else {
+      ranges = std::max(ranges, (call.start(s) + call.rows(s) + kKeyRange - 1) / kKeyRange);
+    }
   }
   auto* places = cpu.scratch.get<TilePlace>(0, tiles);
   place_tiles(call, places);

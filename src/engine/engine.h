@@ -77,6 +77,7 @@ class Engine {
 
  private:
   struct Loaded;
+  struct Step;
 
   void thread_main();
   void load_model();
@@ -90,6 +91,8 @@ class Engine {
   void run_step();
   void encode(Sequence& sequence);
   void forward(const std::vector<int64_t>& rows);
+  Step make_step(const std::vector<int64_t>& rows) const;
+  int64_t pad(Step& step) const;
   void splice(const Sequence& sequence, const Tensor& x);
   void consume(Sequence& sequence, std::vector<float>& logits);
   void emit(const Sequence& sequence, Event event);

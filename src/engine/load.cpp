@@ -65,6 +65,13 @@ void Engine::load_model() {
   const int64_t count =
       count_blocks(options_, one_block, weight_bytes, std::min(free_before, backend->free_memory()));
   std::unique_ptr<KvCache> cache = backend->make_kv_cache(model.llama().kv_shape(count, options_.kv_dtype));
+  // A traced prompt runs in one step, whatever its length.
+  const SchedulerLimits& limits = options_.limits;
+  std::unique_ptr<PagedBatch> batch =
+      backend->make_batch({.sequences = options_.max_sequences,
+                           .rows = options_.max_sequences + std::max({options_.context, limits.prefill_rows,
+                                                                      limits.mixed_prefill_rows}),
+                           .blocks = (options_.context + kKvBlock - 1) / kKvBlock});
 
   EngineInfo info;
   info.device = backend->name();
@@ -73,8 +80,8 @@ void Engine::load_model() {
   info.kv_bytes = cache->bytes();
   info.kv_blocks = count;
   Backend& device = *backend;
-  loaded_.reset(new Loaded{std::move(backend), std::move(model), std::move(cache), KvBlocks(count),
-                           Arena(device), options_.context});
+  loaded_.reset(new Loaded{std::move(backend), std::move(model), std::move(cache), std::move(batch),
+                           KvBlocks(count), Arena(device), options_.context});
   info.load_ms = milliseconds(begin, Clock::now());
   {
     const std::lock_guard lock(mutex_);

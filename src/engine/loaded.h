@@ -10,6 +10,7 @@ struct Engine::Loaded {
   std::unique_ptr<Backend> backend;
   Vlm model;
   std::unique_ptr<KvCache> cache;
+  std::unique_ptr<PagedBatch> batch;
   KvBlocks blocks;
   Arena arena;
   int64_t positions;  ///< of the longest sequence: the context, or less if memory allows only that

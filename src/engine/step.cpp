@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "engine/loaded.h"
@@ -81,70 +82,131 @@ void Engine::encode(Sequence& sequence) {
   finish(sequence, Event::Reason::kStop);
 }
 
-// One step of the language model: rows[i] further positions of running_[i].
-void Engine::forward(const std::vector<int64_t>& rows) {
-  Backend& backend = *loaded_->backend;
-  const Vlm& model = loaded_->model;
-  const Arena::Scope scope(loaded_->arena);
-
+// What one step of the language model computes, as the host sees it.
+struct Engine::Step {
   std::vector<Sequence*> sequences;
   std::vector<int32_t> row_begin{0};
   std::vector<int32_t> start;
   std::vector<int32_t> ids;
-  std::vector<int32_t> wanted;
-  std::vector<Sequence*> wanting;  // whose next token comes from each wanted row; null for rows only traced
-  int64_t max_blocks = 0;
-  const Sequence* traced = nullptr;
+  std::vector<int32_t> wanted;     ///< rows whose logits are wanted
+  std::vector<Sequence*> wanting;  ///< whose next token comes from each of them; null for rows only traced
+  std::vector<int32_t> tables;     ///< block tables
+  Sequence* traced = nullptr;
+  bool decodes = true;  ///< one row each, nothing traced: a shape that comes again and again
+
+  int64_t rows() const { return static_cast<int64_t>(ids.size()); }
+};
+
+Engine::Step Engine::make_step(const std::vector<int64_t>& rows) const {
+  Step step;
+  size_t max_blocks = 0;
   for (size_t i = 0; i < rows.size(); i++) {
     if (rows[i] == 0) continue;
     Sequence& sequence = *running_[i];
-    sequences.push_back(&sequence);
-    start.push_back(static_cast<int32_t>(sequence.computed));
+    step.sequences.push_back(&sequence);
+    step.start.push_back(static_cast<int32_t>(sequence.computed));
     const bool trace_rows = sequence.request.trace && sequence.phase == Sequence::Phase::kPrefill;
-    if (trace_rows) traced = &sequence;
+    if (trace_rows) step.traced = &sequence;
+    if (sequence.phase == Sequence::Phase::kPrefill) step.decodes = false;
     for (int64_t r = 0; r < rows[i]; r++) {
       const bool last = sequence.computed + r + 1 == sequence.length();
       if (last || trace_rows) {
-        wanted.push_back(static_cast<int32_t>(ids.size()));
-        wanting.push_back(last ? &sequence : nullptr);
+        step.wanted.push_back(static_cast<int32_t>(step.ids.size()));
+        step.wanting.push_back(last ? &sequence : nullptr);
       }
-      ids.push_back(std::max(0, sequence.token(sequence.computed + r)));
+      step.ids.push_back(sequence.token(sequence.computed + r));
     }
-    row_begin.push_back(static_cast<int32_t>(ids.size()));
-    max_blocks = std::max(max_blocks, static_cast<int64_t>(sequence.blocks.size()));
+    step.row_begin.push_back(static_cast<int32_t>(step.ids.size()));
+    max_blocks = std::max(max_blocks, sequence.blocks.size());
   }
-  std::vector<int32_t> tables(static_cast<size_t>(max_blocks) * sequences.size(), 0);
-  for (size_t s = 0; s < sequences.size(); s++) {
-    std::copy(sequences[s]->blocks.begin(), sequences[s]->blocks.end(),
-              tables.begin() + static_cast<ptrdiff_t>(s) * max_blocks);
+  step.tables.resize(max_blocks * step.sequences.size());
+  for (size_t s = 0; s < step.sequences.size(); s++) {
+    std::copy(step.sequences[s]->blocks.begin(), step.sequences[s]->blocks.end(),
+              step.tables.begin() + static_cast<ptrdiff_t>(s * max_blocks));
   }
+  return step;
+}
 
+// Pads a decoding step to the next power of two of sequences and the full width of the block table, so that
+// few recordings serve all steps. Returns the length that they are made for.
+int64_t Engine::pad(Step& step) const {
+  constexpr int64_t kShortest = 256;
+  int64_t longest = 1;
+  for (const int32_t start : step.start) longest = std::max<int64_t>(longest, start + 1);
+  const auto bound = std::min<int64_t>(
+      loaded_->batch->limits().blocks * kKvBlock,
+      static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max(longest, kShortest)))));
+  const size_t used = step.sequences.size();
+  const size_t padded =
+      std::min(std::bit_ceil(used), static_cast<size_t>(loaded_->batch->limits().sequences));
+  const size_t width = step.tables.size() / used;
+  const auto full = static_cast<size_t>(loaded_->batch->limits().blocks);
+  std::vector<int32_t> tables(padded * full);
+  for (size_t s = 0; s < used; s++) {
+    std::copy_n(step.tables.begin() + static_cast<ptrdiff_t>(s * width), width,
+                tables.begin() + static_cast<ptrdiff_t>(s * full));
+  }
+  step.tables = std::move(tables);
+  while (step.start.size() < padded) {
+    step.row_begin.push_back(step.row_begin.back() + 1);
+    step.start.push_back(-1);
+    step.wanted.push_back(static_cast<int32_t>(step.ids.size()));
+    step.wanting.push_back(nullptr);
+    step.ids.push_back(-1);
+  }
+  return bound;
+}
+
+// One step of the language model: rows[i] further positions of running_[i].
+void Engine::forward(const std::vector<int64_t>& rows) {
+  Backend& backend = *loaded_->backend;
+  const Vlm& model = loaded_->model;
+  const TextConfig& text = model.config().text;
+  const Arena::Scope scope(loaded_->arena);
+
+  Step step = make_step(rows);
+  const bool records = step.decodes && backend.records();
+  const int64_t bound = records ? pad(step) : 0;
   std::vector<TraceTensor> recorded;
   const Trace trace = recorder(backend, recorded);
-  const Run run = loaded_->run(traced != nullptr ? &trace : nullptr, &interrupt_);
-  const Dtype activation = backend.activation_dtype(model.llama().dtype());
+  const Run run = loaded_->run(step.traced != nullptr ? &trace : nullptr, &interrupt_);
+  const Tensor ids = run.arena.matrix(step.rows(), 1, Dtype::kI32);
+  const auto count = static_cast<int64_t>(step.wanted.size());
+  const Tensor wanted = run.arena.matrix(count, 1, Dtype::kI32);
+  const Tensor logits = run.arena.matrix(count, text.vocab_size, Dtype::kF32);
   const Tensor x =
-      run.arena.matrix(static_cast<int64_t>(ids.size()), model.config().text.hidden_size, activation);
-  model.llama().embed(run, ids, x);
-  for (size_t s = 0; s < sequences.size(); s++) {
-    splice(*sequences[s], x.row_range(row_begin[s], row_begin[s + 1] - row_begin[s]));
+      run.arena.matrix(step.rows(), text.hidden_size, backend.activation_dtype(model.llama().dtype()));
+  backend.upload(step.ids.data(), ids);
+  backend.upload(step.wanted.data(), wanted);
+  loaded_->batch->set(step.row_begin, step.start, step.tables, bound);
+  const auto compute = [&] {
+    model.llama().embed(run, ids, x);
+    for (size_t s = 0; s < step.sequences.size(); s++) {
+      splice(*step.sequences[s], x.row_range(step.row_begin[s], step.row_begin[s + 1] - step.row_begin[s]));
+    }
+    run.watch("llm.embeds", {x.rows, x.cols}, x);
+    model.llama().forward(run, x, *loaded_->batch, wanted, *loaded_->cache, logits);
+  };
+  if (records) {
+    backend.repeat("decode " + std::to_string(step.rows()) + " x " + std::to_string(bound), compute);
+  } else {
+    compute();
   }
-  run.watch("llm.embeds", {x.rows, x.cols}, x);
-  const PagedBatch batch{row_begin, start, tables, max_blocks};
-  const Tensor logits = model.llama().forward(run, x, batch, wanted, *loaded_->cache);
 
   // From here on the step counts.
-  std::vector<std::vector<float>> host(wanted.size());
-  for (size_t w = 0; w < wanted.size(); w++) {
-    if (wanting[w] == nullptr) continue;
+  std::vector<std::vector<float>> host(step.wanted.size());
+  for (size_t w = 0; w < step.wanted.size(); w++) {
+    if (step.wanting[w] == nullptr) continue;
     host[w].resize(static_cast<size_t>(logits.cols));
     backend.download(logits.row_range(static_cast<int64_t>(w), 1), host[w].data());
   }
-  for (size_t s = 0; s < sequences.size(); s++) sequences[s]->computed += row_begin[s + 1] - row_begin[s];
-  for (size_t w = 0; w < wanted.size(); w++) {
-    if (wanting[w] == nullptr) continue;
-    Sequence& sequence = *wanting[w];
-    if (&sequence == traced) std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
+  for (size_t s = 0; s < step.sequences.size(); s++)
+    step.sequences[s]->computed += step.row_begin[s + 1] - step.row_begin[s];
+  for (size_t w = 0; w < step.wanted.size(); w++) {
+    if (step.wanting[w] == nullptr) continue;
+    Sequence& sequence = *step.wanting[w];
+    if (&sequence == step.traced)
+      std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
     consume(sequence, host[w]);
   }
 }

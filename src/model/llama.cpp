@@ -56,7 +56,7 @@ Llama::Llama(const TextConfig& config, WeightLoader& loader, Dtype dtype, int64_
   if (backend != nullptr) cos_sin_ = rope_table(*backend, positions, config.head_dim, config.rope_theta);
 }
 
-void Llama::embed(const Run& run, std::span<const int32_t> ids, const Tensor& y) const {
+void Llama::embed(const Run& run, const Tensor& ids, const Tensor& y) const {
   run.backend.embed(table_ != nullptr ? *table_ : *head_, ids, y);
 }
 
@@ -89,10 +89,9 @@ void Llama::feed_forward(const Run& run, const Layer& layer, const Tensor& x) co
   run.backend.linear_add(inner, *layer.down, nullptr, x);
 }
 
-Tensor Llama::forward(const Run& run, const Tensor& x, const PagedBatch& batch,
-                      std::span<const int32_t> wanted, KvCache& cache) const {
-  const auto count = static_cast<int64_t>(wanted.size());
-  const Tensor logits = run.arena.matrix(count, config_.vocab_size, Dtype::kF32);
+void Llama::forward(const Run& run, const Tensor& x, const PagedBatch& batch, const Tensor& wanted,
+                    KvCache& cache, const Tensor& logits) const {
+  const int64_t count = wanted.rows;
   const Arena::Scope scope(run.arena);
   const Tensor last = run.arena.matrix(count, config_.hidden_size, x.dtype);
   for (size_t i = 0; i < layers_.size(); i++) {
@@ -101,19 +100,17 @@ Tensor Llama::forward(const Run& run, const Tensor& x, const PagedBatch& batch,
     Tensor rows = x;
     if (i + 1 == layers_.size()) {
       // Behind the last attention only the rows whose logits are wanted still matter.
-      for (int64_t r = 0; r < count; r++)
-        run.backend.copy(x.row_range(wanted[static_cast<size_t>(r)], 1), last.row_range(r, 1));
+      run.backend.gather_rows(x, wanted, last);
       rows = last;
     }
     if (rows.rows > 0) feed_forward(run, layers_[i], rows);
     run.watch("llm.layer." + std::to_string(i + 1), {rows.rows, config_.hidden_size}, rows);
   }
-  if (count == 0) return logits;
+  if (count == 0) return;
   run.backend.rms_norm(last, norm_.tensor, config_.rms_norm_eps, last);
   run.watch("llm.norm", {count, config_.hidden_size}, last);
   run.backend.linear(last, *head_, nullptr, logits);
   run.watch("llm.logits", {count, config_.vocab_size}, logits);
-  return logits;
 }
 
 KvShape Llama::kv_shape(int64_t blocks, Dtype dtype) const {

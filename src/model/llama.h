@@ -1,5 +1,4 @@
 #pragma once
-#include <span>
 #include <vector>
 
 #include "model/config.h"
@@ -13,13 +12,13 @@ class Llama {
   /// `positions`: how far the rotary table reaches, the longest sequence that can be run.
   Llama(const TextConfig& config, WeightLoader& loader, Dtype dtype, int64_t positions, Backend* backend);
 
-  /// Token embeddings [ids, D] into y.
-  void embed(const Run& run, std::span<const int32_t> ids, const Tensor& y) const;
+  /// Token embeddings [ids, D] into y; zeros for negative ids.
+  void embed(const Run& run, const Tensor& ids, const Tensor& y) const;
 
-  /// Runs the rows of a step, x [T, D] (overwritten), appending their keys and values to the cache; returns
-  /// the logits f32 [wanted, V] of the rows listed in `wanted`, in the arena.
-  Tensor forward(const Run& run, const Tensor& x, const PagedBatch& batch, std::span<const int32_t> wanted,
-                 KvCache& cache) const;
+  /// Runs the rows of a step, x [T, D] (overwritten), appending their keys and values to the cache. `logits`
+  /// f32 [n, V] become those of the rows listed in `wanted` i32 [n, 1].
+  void forward(const Run& run, const Tensor& x, const PagedBatch& batch, const Tensor& wanted, KvCache& cache,
+               const Tensor& logits) const;
 
   KvShape kv_shape(int64_t blocks, Dtype dtype) const;
   const TextConfig& config() const { return config_; }

@@ -106,6 +106,10 @@ Tensor Fixture::input_bytes(int64_t rows, int64_t cols, const std::vector<uint8_
   return fill(add(Dtype::kU8, rows, cols, gap, false), values.data());
 }
 
+Tensor Fixture::indices(const std::vector<int32_t>& values) {
+  return fill(add(Dtype::kI32, static_cast<int64_t>(values.size()), 1, 0, false), values.data());
+}
+
 Tensor Fixture::parameter(const std::vector<float>& values, int64_t rows) {
   return input(Dtype::kF32, rows, static_cast<int64_t>(values.size()) / rows, values);
 }

@@ -49,6 +49,8 @@ class Fixture {
   /// Holds `values`, which no operation may change. Rows lie `gap` elements apart.
   Tensor input(Dtype dtype, int64_t rows, int64_t cols, const std::vector<float>& values, int64_t gap = 0);
   Tensor input_bytes(int64_t rows, int64_t cols, const std::vector<uint8_t>& values, int64_t gap = 0);
+  /// i32 [n, 1], which no operation may change.
+  Tensor indices(const std::vector<int32_t>& values);
   /// A contiguous f32 parameter [1, n], or [rows, n / rows].
   Tensor parameter(const std::vector<float>& values, int64_t rows = 1);
   /// To be written; filled with the sentinel.

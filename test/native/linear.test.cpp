@@ -205,7 +205,7 @@ TEST_OP(linear_padding_is_zero) {
 }
 
 TEST_OP(embed_from_table_and_matrix) {
-  const std::vector<int32_t> ids = {0, 129, 64, 63, 64, 7};
+  const std::vector<int32_t> ids = {0, 129, 64, 63, -1, 64, 130, 7};
   Random random(9);
   for (const int64_t width : {1, 33, 64, 97}) {
     for (const Dtype stored : kWeights) {
@@ -215,13 +215,18 @@ TEST_OP(embed_from_table_and_matrix) {
         const Dtype activations = backend.activation_dtype(weights);
         const std::vector<float> kept = rounded(rounded(values, weights), activations);
         std::vector<float> wanted;
-        for (const int32_t id : ids)
-          wanted.insert(wanted.end(), kept.begin() + id * width, kept.begin() + (id + 1) * width);
+        for (const int32_t id : ids) {
+          if (id < 0 || id >= 130) {
+            wanted.insert(wanted.end(), static_cast<size_t>(width), 0.0f);
+          } else {
+            wanted.insert(wanted.end(), kept.begin() + id * width, kept.begin() + (id + 1) * width);
+          }
+        }
         for (const auto& table :
              {backend.load_table(source, weights), backend.load_matrix(source, weights)}) {
           Fixture fixture(backend);
           const Tensor y = fixture.output(activations, static_cast<int64_t>(ids.size()), width, 3);
-          backend.embed(*table, ids, y);
+          backend.embed(*table, fixture.indices(ids), y);
           EXPECT_SAME_BITS(fixture.values(y), wanted);
         }
       }
@@ -236,7 +241,7 @@ TEST_OP(linear_no_rows) {
   const Tensor x = fixture.input(Dtype::kF32, 0, 8, {});
   const Tensor y = fixture.output(Dtype::kF32, 0, 8);
   backend.linear(x, *matrix, nullptr, y);
-  backend.embed(*matrix, {}, y);
+  backend.embed(*matrix, fixture.indices({}), y);
   fixture.check();
 }
 

@@ -144,6 +144,25 @@ TEST_OP(copy_converts) {
   }
 }
 
+TEST_OP(gather_rows_by_index) {
+  const std::vector<int32_t> rows = {3, 0, -1, 3, 4, 5, 1};
+  for (const Dtype dtype : activation_dtypes(backend)) {
+    for (const int64_t width : {1, 31, 33, 64, 257}) {
+      Random random(6);
+      Fixture fixture(backend);
+      const auto x = rounded(random.normals(5 * width), dtype);
+      const Tensor in = fixture.input(dtype, 5, width, x, 3);
+      const Tensor out = fixture.output(dtype, static_cast<int64_t>(rows.size()), width, 1);
+      backend.gather_rows(in, fixture.indices(rows), out);
+      std::vector<float> wanted;
+      for (const int32_t row : rows) {
+        for (int64_t c = 0; c < width; c++) wanted.push_back(row >= 0 && row < 5 ? x[row * width + c] : 0.0f);
+      }
+      EXPECT_SAME_BITS(fixture.values(out), wanted);
+    }
+  }
+}
+
 TEST_OP(elementwise_without_rows) {
   Fixture fixture(backend);
   const Tensor none = fixture.output(Dtype::kF32, 0, 8);

@@ -21,6 +21,8 @@ TEST_OP(ops_refuse_wrong_shapes) {
   EXPECT_ERROR(backend.add(tensor(3, 8), x), kOption, "repeat");
   EXPECT_ERROR(backend.add_silu(x, narrow, x), kOption, "add_silu");
   EXPECT_ERROR(backend.copy(x, narrow), kOption, "copy");
+  EXPECT_ERROR(backend.gather_rows(x, vector, x), kOption, "i32");
+  EXPECT_ERROR(backend.gather_rows(x, f.indices({0, 1, 2}), x), kOption, "rows");
   EXPECT_ERROR(backend.attention(x, x, narrow, {.heads = 2}, x), kOption, "attention: v");
   EXPECT_ERROR(backend.attention(x, x, x, {.heads = 3}, x), kOption, "3 heads");
   EXPECT_ERROR(backend.depthwise_conv3x3(x, f.parameter(std::vector<float>(72), 9), {3, 3}, x), kOption,
@@ -37,11 +39,18 @@ TEST_OP(cache_refuses_wrong_batches) {
   const auto cache = backend.make_kv_cache({.layers = 1, .kv_heads = 1, .head_dim = 8, .blocks = 2});
   Fixture f(backend);
   const Tensor q = f.output(Dtype::kF32, 2, 8);
-  const std::vector<int32_t> row_begin{0, 2}, start{15}, blocks{0, 5};
-  EXPECT_ERROR(backend.paged_attention(q, *cache, {row_begin, start, blocks, 2}, 0, 1.0f, q),
-               ErrorCode::kOption, "block 5 of 2");
-  EXPECT_ERROR(backend.paged_attention(q, *cache, {row_begin, start, {blocks.data(), 1}, 1}, 0, 1.0f, q),
-               ErrorCode::kOption, "needs 2 blocks");
+  const auto batch = backend.make_batch({.sequences = 1, .rows = 2, .blocks = 2});
+  const std::vector<int32_t> row_begin{0, 2}, start{15}, one_block{0}, blocks{0, 5};
+  batch->set(row_begin, start, blocks);
+  EXPECT_ERROR(backend.paged_attention(q, *cache, *batch, 0, 1.0f, q), ErrorCode::kOption, "block 5 of 2");
+  EXPECT_ERROR(backend.paged_attention(q, *cache, *batch, 1, 1.0f, q), ErrorCode::kOption, "layer 1 of 1");
+  batch->set(row_begin, start, one_block);
+  EXPECT_ERROR(backend.paged_attention(q, *cache, *batch, 0, 1.0f, q), ErrorCode::kOption, "needs 2 blocks");
+  EXPECT_ERROR(batch->set({row_begin.data(), 1}, start, blocks), ErrorCode::kOption, "row_begin");
+  EXPECT_ERROR(batch->set(std::vector<int32_t>{0, 3}, start, blocks), ErrorCode::kOption, "3 rows");
+  EXPECT_ERROR(batch->set(row_begin, start, std::vector<int32_t>(3)), ErrorCode::kOption, "3 blocks");
+  EXPECT_ERROR(backend.make_batch({.sequences = 0, .rows = 1, .blocks = 1}), ErrorCode::kOption,
+               "make_batch");
   EXPECT_ERROR(backend.make_kv_cache({.layers = 0}), ErrorCode::kOption, "make_kv_cache");
 }
 

@@ -100,19 +100,22 @@ class Server {
       start.push_back(static_cast<int32_t>(p.begin));
       blocks.insert(blocks.end(), blocks_[p.slot].begin(), blocks_[p.slot].end());
     }
-    const PagedBatch batch{row_begin, start, blocks, kMaxBlocks};
-    const int64_t rows = batch.rows();
+    const int64_t rows = row_begin.back();
+    const auto batch = backend_.make_batch({.sequences = static_cast<int64_t>(start.size()),
+                                            .rows = std::max<int64_t>(rows, 1),
+                                            .blocks = kMaxBlocks});
+    batch->set(row_begin, start, blocks);
     const int64_t width = heads_.count * heads_.dim;
     Fixture fixture(backend_);
     const Tensor queries = fixture.in_place(dtype_, rows, width, q, 5);
     const Tensor out = fixture.output(dtype_, rows, width, 1);
     backend_.rope_append(queries, fixture.input(dtype_, rows, heads_.kv * heads_.dim, k, 3),
                          fixture.input(dtype_, rows, heads_.kv * heads_.dim, v, 1),
-                         fixture.parameter(table_, 16 * kMaxBlocks), batch, layer, *cache_);
+                         fixture.parameter(table_, 16 * kMaxBlocks), *batch, layer, *cache_);
     const float scale = 1.0f / std::sqrt(static_cast<float>(heads_.dim));
-    backend_.paged_attention(queries, *cache_, batch, layer, scale, out);
+    backend_.paged_attention(queries, *cache_, *batch, layer, scale, out);
     std::vector<std::vector<float>> results;
-    for (int64_t s = 0; s < batch.sequences(); s++) {
+    for (int64_t s = 0; s < batch->sequences(); s++) {
       results.push_back(fixture.values(out.row_range(row_begin[s], row_begin[s + 1] - row_begin[s])));
     }
     return results;
@@ -239,6 +242,49 @@ TEST_OP(paged_layers_are_separate) {
   Server alone(backend, heads, Dtype::kF32, Dtype::kF32);
   alone.step({{&text, 0, 0, 19}}, 0);
   EXPECT_SAME_BITS(last, alone.step({{&text, 0, 19, 20}}, 0)[0]);
+}
+
+// A padded step gives the sequences in it the same bits, its padding zeros, and touches nobody's cache.
+TEST_OP(paged_padding_is_inert) {
+  const Heads heads{4, 2, 64};
+  Random random(23);
+  const Dtype dtype = activation_dtypes(backend).front();
+  const auto cache = backend.make_kv_cache(
+      {.layers = 1, .kv_heads = heads.kv, .head_dim = heads.dim, .blocks = 2, .dtype = dtype});
+  const auto table = random.uniforms(32 * heads.dim, -1.0f, 1.0f);
+  const auto q = random.normals(3 * heads.count * heads.dim);
+  const auto k = random.normals(3 * heads.kv * heads.dim);
+  const auto v = random.normals(3 * heads.kv * heads.dim);
+  const auto run = [&](const std::vector<int32_t>& start, int64_t row) {
+    Fixture fixture(backend);
+    const auto rows = static_cast<int64_t>(start.size());
+    const auto slice = [&](const std::vector<float>& values, int64_t width) {
+      return std::vector<float>(values.begin() + row * width, values.begin() + (row + rows) * width);
+    };
+    const Tensor queries =
+        fixture.in_place(dtype, rows, heads.count * heads.dim, slice(q, heads.count * heads.dim));
+    const Tensor out = fixture.output(dtype, rows, heads.count * heads.dim);
+    const int64_t kv = heads.kv * heads.dim;
+    const auto batch = backend.make_batch({.sequences = 3, .rows = 3, .blocks = 2});
+    std::vector<int32_t> row_begin{0}, blocks;
+    for (int32_t i = 1; i <= rows; i++) {
+      row_begin.push_back(i);
+      blocks.insert(blocks.end(), {1, 0});
+    }
+    batch->set(row_begin, start, blocks, 32);
+    backend.rope_append(queries, fixture.input(dtype, rows, kv, slice(k, kv)),
+                        fixture.input(dtype, rows, kv, slice(v, kv)), fixture.parameter(table, 32), *batch, 0,
+                        *cache);
+    backend.paged_attention(queries, *cache, *batch, 0, 0.125f, out);
+    return fixture.values(out);
+  };
+  const auto alone = run({0}, 1);
+  const auto padded = run({-1, 0, -1}, 0);
+  const int64_t width = heads.count * heads.dim;
+  const std::vector<float> zeros(static_cast<size_t>(width), 0.0f);
+  EXPECT_SAME_BITS(std::vector<float>(padded.begin(), padded.begin() + width), zeros);
+  EXPECT_SAME_BITS(std::vector<float>(padded.begin() + width, padded.begin() + 2 * width), alone);
+  EXPECT_SAME_BITS(std::vector<float>(padded.begin() + 2 * width, padded.end()), zeros);
 }
 
 }  // namespace honeybee::testing
