@@ -5,7 +5,7 @@ file(GLOB HB_SIMT_CUDA CONFIGURE_DEPENDS cuda/*.cu test/simt/*.cu)
 file(GLOB HB_SIMT_HOST CONFIGURE_DEPENDS cuda/*.cpp test/simt/*.cpp src/core/*.cpp)
 # Kernels read vectors through pointers of other types, which nvcc allows. Optimisation as for the CPU's kernels:
 # simulated warps are slow enough.
-set_source_files_properties(${HB_SIMT_CUDA} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++;-fno-strict-aliasing")
+set_source_files_properties(${HB_SIMT_CUDA} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-x;c++;-fno-strict-aliasing;-Wno-unknown-pragmas")
 
 add_library(honeybee-simt MODULE ${HB_SIMT_CUDA} ${HB_SIMT_HOST})
 set_target_properties(honeybee-simt PROPERTIES PREFIX "" SUFFIX ".so")

@@ -96,11 +96,38 @@ export interface NativeModel {
   load(): { running: number; waiting: number; freeBlocks: number };
 }
 
+/** What a device reaches, a second; see `DeviceRates` in src/engine/rates.h. */
+export interface NativeRates {
+  /** Bytes read plus bytes written by a copy. */
+  copy: number;
+  /** Bytes of weights read to multiply one row. */
+  read: number;
+  /** Floating-point operations of a product of many rows. */
+  product: number;
+}
+
+/** A device; `problem` says why it cannot be used, empty if it can. */
+export interface NativeDevice {
+  name: string;
+  description: string;
+  problem: string;
+  isas: string[];
+}
+
 export interface NativeAddon {
   Model: new (spec: object, listener: (events: NativeEvent[]) => void) => NativeModel;
   warpLogits(logits: Float32Array, history: Int32Array, options: NativeSampling): Float32Array;
   listTensors(config: object, weights: object): { name: string; shape: number[]; dtype: string }[];
-  describeCpu(): string;
+  /** The CPU, or the devices that a backend library finds; throws why it finds none. */
+  listDevices(kind?: "cuda" | "simt", path?: string): NativeDevice[];
+  /** On a thread of its own. */
+  measureRates(options: {
+    device: string;
+    library?: string;
+    threads: number | undefined;
+    batchInvariant: boolean;
+    weights: "f32" | "bf16" | "f16";
+  }): Promise<NativeRates>;
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");

@@ -1,14 +1,27 @@
 /**
- * Writes the two packages of a release into release/: honeybee.tgz (JavaScript, and the sources to build from
- * elsewhere) and honeybee-linux-x64.tgz (the prebuilt addon, an optional dependency of the first at the same
- * version). npm 12 runs no install scripts of dependencies, so a binary must come as a package.
+ * Writes the packages of a release into release/: honeybee.tgz (JavaScript, and the sources to build from elsewhere),
+ * honeybee-linux-x64.tgz (the prebuilt addon) and, where a CUDA compiler is to be had, honeybee-linux-x64-cuda.tgz
+ * (honeybee-cuda.so for every supported GPU). The latter are optional dependencies of the first at the same version:
+ * npm 12 runs no install scripts of dependencies, so a binary must come as a package.
  *
  *   npm run release                    builds, packs and checks
- *   node scripts/release.mjs --check   only checks the two files: installs them on a machine without a compiler
+ *   node scripts/release.mjs --check   only checks the files: installs them on a machine without a compiler
  */
-import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { checkRelease } from "./support/check-release.mjs";
+import { buildCuda, builtLibrary, CUDA_BUILDS } from "./support/cuda-build.mjs";
+import { NoToolkit } from "./support/cuda-toolkit.mjs";
+import { newestGlibc } from "./support/elf.mjs";
 import { ADDON, buildNative } from "./support/native.mjs";
 import { platformPackage } from "./support/prebuild.mjs";
 import { main, root, runOrThrow, ScriptError } from "./support/process.mjs";
@@ -18,6 +31,22 @@ import { buildTypeScript } from "./support/typescript.mjs";
 const RELEASE = join(root, "release");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const platform = platformPackage("linux", "x64");
+
+/** The packages with binaries: what is in each, and where. node-gyp-build looks for an addon of that name. */
+const BINARIES = {
+  [platform]: {
+    what: "The native part",
+    source: ADDON,
+    target: "prebuilds/linux-x64/honeybee.glibc.node",
+  },
+  [`${platform}-cuda`]: {
+    what: "The CUDA backend",
+    source: builtLibrary(CUDA_BUILDS.release),
+    target: "prebuilds/linux-x64/honeybee-cuda.so",
+  },
+};
+
+const tarball = (name) => join(RELEASE, `${name}.tgz`);
 
 /** Packs a folder and names the file after the package alone, so that links to a release stay the same. */
 async function pack(folder, name) {
@@ -30,14 +59,12 @@ async function pack(folder, name) {
       },
     ),
   );
-  const file = join(RELEASE, `${name}.tgz`);
-  renameSync(join(RELEASE, filename), file);
+  renameSync(join(RELEASE, filename), tarball(name));
   note(`release/${name}.tgz: ${entryCount} files, ${(size / 1e6).toFixed(2)} MB`);
-  return file;
 }
 
-/** The package as `files` in package.json describes it, with the platform package added to its manifest. */
-async function packLibrary(stage) {
+/** The package as `files` in package.json describes it, with the binary packages added to its manifest. */
+async function packLibrary(stage, binaries) {
   const listing = await runOrThrow("npm", ["pack", "--dry-run", "--json", "--silent", "--ignore-scripts"]);
   const [{ files }] = JSON.parse(listing);
   for (const { path } of files) {
@@ -47,27 +74,29 @@ async function packLibrary(stage) {
   const { devDependencies, tap, ...published } = manifest;
   const { install, build } = manifest.scripts;
   published.scripts = { install, build };
-  published.optionalDependencies = { ...published.optionalDependencies, [platform]: manifest.version };
+  const pinned = Object.fromEntries(binaries.map((name) => [name, manifest.version]));
+  published.optionalDependencies = { ...published.optionalDependencies, ...pinned };
   writeFileSync(join(stage, "package.json"), `${JSON.stringify(published, null, 2)}\n`);
-  return pack(stage, manifest.name);
+  await pack(stage, manifest.name);
 }
 
-/** The addon alone, stripped, where node-gyp-build looks for it. */
-async function packPlatform(stage) {
-  const addon = join(stage, "prebuilds/linux-x64/honeybee.glibc.node");
-  mkdirSync(dirname(addon), { recursive: true });
-  copyFileSync(join(root, ADDON), addon);
-  await runOrThrow("strip", ["--strip-unneeded", addon]);
-  const glibc = await newestGlibc(addon);
+/** One binary alone, stripped. */
+async function packBinary(stage, name) {
+  const { what, source, target } = BINARIES[name];
+  const binary = join(stage, target);
+  mkdirSync(dirname(binary), { recursive: true });
+  copyFileSync(join(root, source), binary);
+  await runOrThrow("strip", ["--strip-unneeded", binary]);
+  const glibc = await newestGlibc(binary);
   for (const file of ["LICENSE", "NOTICE"]) cpSync(join(root, file), join(stage, file));
   writeFileSync(
     join(stage, "README.md"),
-    `# ${platform}\n\nThe native part of \`honeybee\` for Linux on x64 with glibc ${glibc} or newer; installed by it.\n`,
+    `# ${name}\n\n${what} of \`honeybee\` for Linux on x64 with glibc ${glibc} or newer; installed by it.\n`,
   );
   const description = {
-    name: platform,
+    name,
     version: manifest.version,
-    description: "The native part of honeybee for Linux on x64 (glibc)",
+    description: `${what} of honeybee for Linux on x64 (glibc)`,
     license: manifest.license,
     os: ["linux"],
     cpu: ["x64"],
@@ -76,31 +105,43 @@ async function packPlatform(stage) {
     files: ["prebuilds", "NOTICE"],
   };
   writeFileSync(join(stage, "package.json"), `${JSON.stringify(description, null, 2)}\n`);
-  return pack(stage, platform);
+  await pack(stage, name);
 }
 
-/** "2.34": the newest glibc version a symbol of the addon asks for. */
-async function newestGlibc(addon) {
-  const symbols = await runOrThrow("objdump", ["-T", addon]);
-  const versions = [...symbols.matchAll(/GLIBC_(\d+\.\d+)/g)].map(([, version]) => version);
-  return versions.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).at(-1);
+/** Builds everything; the names of the binary packages that can be packed. */
+async function build() {
+  await buildNative();
+  await buildTypeScript();
+  try {
+    await buildCuda(CUDA_BUILDS.release);
+    return Object.keys(BINARIES);
+  } catch (error) {
+    if (!(error instanceof NoToolkit)) throw error;
+    note(`a release without ${platform}-cuda: ${error.message}`);
+    return [platform];
+  }
+}
+
+async function writeRelease() {
+  if (`${process.platform}-${process.arch}` !== "linux-x64") {
+    throw new ScriptError(`A release is made on linux-x64; this is ${process.platform}-${process.arch}.`);
+  }
+  const binaries = await build();
+  rmSync(RELEASE, { recursive: true, force: true });
+  const stage = join(RELEASE, "stage");
+  for (const name of [manifest.name, ...binaries]) mkdirSync(join(stage, name), { recursive: true });
+  await packLibrary(join(stage, manifest.name), binaries);
+  for (const name of binaries) await packBinary(join(stage, name), name);
+  rmSync(stage, { recursive: true });
 }
 
 await main(async (args) => {
   const unknown = args.find((arg) => arg !== "--check");
   if (unknown) throw new ScriptError(`release.mjs: unknown option ${unknown}; expected --check or nothing.`);
-  if (!args.includes("--check")) {
-    if (`${process.platform}-${process.arch}` !== "linux-x64") {
-      throw new ScriptError(`A release is made on linux-x64; this is ${process.platform}-${process.arch}.`);
-    }
-    await buildNative();
-    await buildTypeScript();
-    rmSync(RELEASE, { recursive: true, force: true });
-    const stage = join(RELEASE, "stage");
-    for (const name of [manifest.name, platform]) mkdirSync(join(stage, name), { recursive: true });
-    await packLibrary(join(stage, manifest.name));
-    await packPlatform(join(stage, platform));
-    rmSync(stage, { recursive: true });
-  }
-  await checkRelease([manifest.name, platform].map((name) => join(RELEASE, `${name}.tgz`)));
+  if (!args.includes("--check")) await writeRelease();
+  const optional = tarball(`${platform}-cuda`);
+  if (!existsSync(optional))
+    note("no CUDA package to check: `npm run release` writes it where nvcc can be had");
+  const written = [manifest.name, platform].map(tarball);
+  await checkRelease(existsSync(optional) ? [...written, optional] : written);
 });

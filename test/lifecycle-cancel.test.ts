@@ -1,14 +1,25 @@
 // How answers are ended from outside, and models disposed of.
-import { setTimeout as sleep } from "node:timers/promises";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import t from "tap";
-import type { Chunk, Generation, Model } from "../lib/index.js";
+import { type Chunk, type Generation, loadModel, type Model, type ModelOptions } from "../lib/index.js";
+import { endlessModel } from "./support/endless-model.js";
 import { ENDLESS, goldenCase, loadGolden, refused } from "./support/golden-model.js";
+
+const folder = mkdtempSync(join(tmpdir(), "honeybee-test-"));
+const path = endlessModel(folder);
+const loadEndless = (options: ModelOptions = {}) =>
+  loadModel(path, { weights: "f32", maxSequences: 4, ...options });
 
 let model: Model;
 t.before(async () => {
-  model = await loadGolden("cabs-new");
+  model = await loadEndless();
 });
-t.teardown(() => model.dispose());
+t.teardown(async () => {
+  await model.dispose();
+  rmSync(folder, { recursive: true });
+});
 
 /** The first `count` chunks. */
 async function take(stream: Generation, count: number): Promise<Chunk[]> {
@@ -26,7 +37,6 @@ t.test("break ends the answer and its result has what there is", async (t) => {
   const result = await stream.result;
   t.equal(result.finishReason, "abort");
   t.ok(result.tokens.length >= 3);
-  t.ok(result.tokens.length < 1500, "the engine stopped long before the context was full");
   t.same(
     result.tokens.slice(0, 3),
     chunks.flatMap(({ tokens }) => tokens),
@@ -104,29 +114,16 @@ t.test("several readers of one stream share its chunks", async (t) => {
   );
 });
 
-t.test("answers that run together all go on", async (t) => {
-  const order: number[] = [];
-  const length = 400;
-  const streams = [0, 1, 2, 3].map((_, seed) =>
-    model.generate({ ...ENDLESS, maxTokens: length, temperature: 1, seed }),
-  );
-  await Promise.all(
-    streams.map(async (stream, i) => {
-      for await (const _ of stream) order.push(i);
-    }),
-  );
-  const begun = Math.max(...streams.map((_, i) => order.indexOf(i)));
-  const ended = Math.min(...streams.map((_, i) => order.lastIndexOf(i)));
-  const together = order.slice(begun, ended);
-  t.ok(together.length > length, "all four ran at once for long");
-  for (const i of streams.keys()) {
-    const share = together.filter((each) => each === i).length / together.length;
-    t.ok(share > 0.2 && share < 0.3, `answer ${i} had ${(100 * share).toFixed(1)} % of the tokens meanwhile`);
-  }
+// That each of them gets a token in every step is shown in native/engine.test.cpp.
+t.test("answers that run together are what each would be alone", async (t) => {
+  const start = (seed: number) => model.generate({ ...ENDLESS, maxTokens: 200, temperature: 1, seed }).result;
+  const seeds = [0, 1, 2, 3];
+  const together = await Promise.all(seeds.map(start));
+  for (const seed of seeds) t.same((await start(seed)).tokens, together[seed]!.tokens, `seed ${seed}`);
 });
 
 t.test("more answers than run at once wait their turn", async (t) => {
-  const narrow = await loadGolden("cabs-new", { maxSequences: 2, context: 128 });
+  const narrow = await loadEndless({ maxSequences: 2 });
   const results = Array.from({ length: 7 }, () => narrow.generate({ ...ENDLESS, maxTokens: 20 }).result);
   const tokens = (await Promise.all(results)).map((result) => result.tokens.join());
   t.equal(new Set(tokens).size, 1);
@@ -138,7 +135,7 @@ t.test("more answers than run at once wait their turn", async (t) => {
 });
 
 t.test("dispose ends what runs and resolves it", async (t) => {
-  const doomed = await loadGolden("cabs-new", { context: 1024 });
+  const doomed = await loadEndless({ maxSequences: 3 });
   const streams = [1, 2, 3].map(() => doomed.generate(ENDLESS));
   const taken = await streams[0]!.next();
   const twice = [doomed.dispose(), doomed.dispose()];
@@ -186,16 +183,15 @@ t.test("dispose while an image is being encoded", async (t) => {
 
 t.test("loading can be stopped", async (t) => {
   const reason = new Error("not this one");
-  const random = "random:1.1B-C-Abs-M144,layers=4,vision-layers=4";
   await t.rejects(loadGolden("cabs-new", { signal: AbortSignal.abort(reason) }), reason);
   const controller = new AbortController();
-  const { loadModel } = await import("../lib/index.js");
-  const begin = performance.now();
-  const loading = loadModel(random, { context: 256, signal: controller.signal });
-  await sleep(30);
-  controller.abort(reason);
+  // That nothing is read any more is shown in native/engine.test.cpp.
+  const loading = loadModel("random:1.1B-C-Abs-M144,layers=4,vision-layers=4", {
+    context: 256,
+    signal: controller.signal,
+    onProgress: () => controller.abort(reason),
+  });
   await t.rejects(loading, reason);
-  t.ok(performance.now() - begin < 5000, "within a tensor's time");
 });
 
 t.test("loading fails of what onProgress throws, not the process", async (t) => {

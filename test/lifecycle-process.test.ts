@@ -2,6 +2,9 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import t from "tap";
+import { loadModel } from "../lib/index.js";
+import { withTempFolder } from "./support/checkpoint-checks.js";
+import { endlessModel } from "./support/endless-model.js";
 import { ENDLESS, loadGolden } from "./support/golden-model.js";
 import { GeneratingWorker } from "./support/workers.js";
 
@@ -15,7 +18,7 @@ function child(
     const running = execFile(
       process.execPath,
       [file, mode],
-      { env, timeout: 20_000 },
+      { env, timeout: 60_000 },
       (_error, stdout, stderr) => {
         resolve({ code: running.exitCode, signal: running.signalCode, stdout, stderr });
       },
@@ -45,7 +48,7 @@ t.test("a failed result that nobody looks at raises nothing", async (t) => {
   t.equal(uncaught.code, 1, "an uncaught rejection would show");
 });
 
-t.test("worker.terminate in mid-generation, ten times", { timeout: 60_000 }, async (t) => {
+t.test("worker.terminate in mid-generation, ten times", { timeout: 120_000 }, async (t) => {
   const model = await loadGolden("cabs-new", { context: 512 });
   const request = { ...ENDLESS, maxTokens: 8 };
   const before = await model.generate(request).result;
@@ -79,12 +82,16 @@ t.test("threads that load the same model share one engine", async (t) => {
 });
 
 t.test("the engine lives until its last user leaves", async (t) => {
-  const first = await loadGolden("cabs-new");
-  const second = await loadGolden("cabs-new");
-  const left = first.generate(ENDLESS);
-  await left.next();
-  await first.dispose();
-  t.equal((await left.result).finishReason, "abort");
-  t.equal((await second.generate({ ...ENDLESS, maxTokens: 5 }).result).tokens.length, 5);
-  await second.dispose();
+  await withTempFolder(async (folder) => {
+    const path = endlessModel(folder);
+    const load = () => loadModel(path, { weights: "f32", maxSequences: 2 });
+    const first = await load();
+    const second = await load();
+    const left = first.generate(ENDLESS);
+    await left.next();
+    await first.dispose();
+    t.equal((await left.result).finishReason, "abort");
+    t.equal((await second.generate({ ...ENDLESS, maxTokens: 5 }).result).tokens.length, 5);
+    await second.dispose();
+  });
 });

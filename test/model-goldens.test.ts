@@ -1,49 +1,5 @@
-// Every case of golden/models in f32 against the traces of the official implementation: each reference point within
-// 1e-4 relative (max|a-b| / max|b|), greedy tokens identical.
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
+// Every case of golden/models on the CPU.
 import t from "tap";
-import type { Model } from "../lib/index.js";
-import type { OutputTensor } from "../lib/trace.js";
-import { type GoldenCase, goldenCase, loadGolden, relativeError } from "./support/golden-model.js";
-import { goldenPath } from "./support/paths.js";
-import { loadTensors } from "./support/safetensors.js";
+import { compareWithGoldens } from "./support/model-goldens.js";
 
-const TOLERANCE = 1e-4;
-
-async function traced(model: Model, { prompt, images = [], max_new_tokens }: GoldenCase) {
-  const request = { prompt, images, maxTokens: max_new_tokens, ignoreEos: true, trace: true };
-  const result = await model.generate(request).result;
-  const { tensors } = (result as unknown as { trace: { tensors: OutputTensor[] } }).trace;
-  return { tokens: result.tokens, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])) };
-}
-
-for (const name of readdirSync(goldenPath("models")).sort()) {
-  t.test(name, async (t) => {
-    // The adapter's checkpoint lies beside its base, in the folder of its case.
-    const model = await loadGolden(join(name, goldenCase(name).checkpoint));
-    const cases = readdirSync(goldenPath("models", name)).filter((file) =>
-      /^case(-text|-two)?\.json$/.test(file),
-    );
-    for (const file of cases) {
-      const golden = goldenCase(name, file);
-      const { tokens, tensors } = await traced(model, golden);
-      t.same(tokens, golden.generate_ids, `${file}: greedy tokens`);
-      t.same([...tensors.get("prompt.ids")!.values], golden.prompt_ids, `${file}: prompt ids`);
-      let worst = 0;
-      for (const [point, { shape, data }] of loadTensors(golden.trace)) {
-        const actual = tensors.get(point);
-        if (!actual) {
-          t.fail(`${file}: ${point} was not recorded`);
-          continue;
-        }
-        t.same(actual.shape, shape, `${file}: shape of ${point}`);
-        const error = relativeError(actual.values, data);
-        worst = Math.max(worst, error);
-        t.ok(error <= TOLERANCE, `${file}: ${point} is off by ${error.toExponential(2)}`);
-      }
-      t.comment(`${name}/${file}: worst reference point ${worst.toExponential(2)}`);
-    }
-    await model.dispose();
-  });
-}
+compareWithGoldens(t, "cpu");

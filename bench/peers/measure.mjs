@@ -42,7 +42,8 @@ async function encodeMilliseconds(bin, text, vit, threads) {
  * @returns {Promise<Sample>}
  */
 export async function measureUs(threads) {
-  const small = await honeybeeBench("random:1.1B-C-Abs-M144", threads, [
+  // C-Abstractors read the last hidden state; llama.cpp's towers stop one layer before it, so ours has 23 layers too.
+  const small = await honeybeeBench("random:1.1B-C-Abs-M144,vision-layers=23", threads, [
     "--prefill",
     PREFILL,
     "--decode",

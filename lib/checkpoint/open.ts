@@ -8,7 +8,7 @@ import { nameTensors, reconcile, type TensorTable } from "./reconcile.js";
 import { readTemplateName } from "./template.js";
 import type { Checkpoint } from "./types.js";
 import { fileError } from "./weight-file.js";
-import { readWeights } from "./weights.js";
+import { readWeights, type Weights } from "./weights.js";
 
 /**
  * Opens a checkpoint in any readable layout: Honeybee (both config styles, safetensors or torch zip, single or sharded),
@@ -26,12 +26,13 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const base = await readWeights(baseFolder);
 
   const notes = [...base.notes];
-  const files = [...base.files];
   const tensors = nameTensors(configFiles.family, base, notes);
+  const parts = [base];
   let layout = `${base.layout}, ${configFiles.style}`;
   if (adapter !== undefined) {
-    const kind = await mergeAdapter(path, adapter, configFiles, tensors, files, notes);
-    layout = `LoRA adapter (${kind}) over ${layout}`;
+    const added = await mergeAdapter(path, adapter, configFiles, tensors, base.files.length, notes);
+    parts.push(added);
+    layout = `LoRA adapter (${added.layout}) over ${layout}`;
   }
   const config = readModelConfig(configFiles, (name) => tensors.get(name)?.shape);
   const template = await findTemplate(resolve(folder), path);
@@ -39,7 +40,8 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     path,
     layout,
     config: reconcile(config, tensors, notes),
-    files,
+    files: parts.flatMap(({ files }) => files),
+    versions: parts.flatMap(({ versions }) => versions),
     tensors,
     notes,
     ...(config.family === "llava" && { imageTokenId: readImageTokenId(configFiles.root) }),
@@ -52,14 +54,13 @@ async function mergeAdapter(
   settings: AdapterSettings,
   { family }: ConfigFiles,
   tensors: TensorTable,
-  files: string[],
+  firstFile: number,
   notes: string[],
-): Promise<string> {
+): Promise<Weights> {
   const adapter = await readWeights(folder, "adapter_model", "adapter_model");
-  applyAdapter(family, tensors, adapter, files.length, settings, notes);
-  files.push(...adapter.files);
+  applyAdapter(family, tensors, adapter, firstFile, settings, notes);
   notes.push(...adapter.notes);
-  return adapter.layout;
+  return adapter;
 }
 
 async function locateFolder(folder: string): Promise<string> {

@@ -111,6 +111,8 @@ export interface Checkpoint {
   config: ModelConfig;
   /** Paths of the weight files. */
   files: string[];
+  /** Size and modification time of each file, in the same order, when its header was read; as one opaque text. */
+  versions: string[];
   /** By canonical name. */
   tensors: Map<string, TensorRef>;
   /** Ignored tensors and applied quirks, in words. */

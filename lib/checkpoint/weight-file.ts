@@ -18,17 +18,19 @@ export class WeightFile {
     readonly path: string,
     /** Bytes, when it was opened. */
     readonly size: number,
+    /** Size and modification time, when it was opened: changes when somebody writes to the file. */
+    readonly version: string,
     private readonly handle: FileHandle,
   ) {}
 
   /** Opens a regular file; directories, pipes and devices are refused before they could block. */
   static async open(path: string): Promise<WeightFile> {
     try {
-      const status = await stat(path);
+      const status = await stat(path, { bigint: true });
       if (!status.isFile())
         throw checkpointError(`${path} is not a regular file; a weight file was expected.`);
       const handle = await open(path, "r");
-      return new WeightFile(path, status.size, handle);
+      return new WeightFile(path, Number(status.size), `${status.size}@${status.mtimeNs}`, handle);
     } catch (error) {
       throw fileError(path, error);
     }

@@ -4,12 +4,14 @@ import { checkpointError, quote, show } from "./fail.js";
 import { isObject, readJsonIfPresent } from "./json.js";
 import { readSafetensors } from "./safetensors.js";
 import { readTorchZip } from "./torch-zip.js";
-import { fileError, type RawTensor, withWeightFile } from "./weight-file.js";
+import { fileError, type RawTensor, type WeightFile, withWeightFile } from "./weight-file.js";
 
 /** The tensors of a folder, from one file or from shards. */
 export interface Weights {
   /** Paths, in the order that `file` of a tensor counts. */
   files: string[];
+  /** {@link WeightFile.version} of each file. */
+  versions: string[];
   tensors: (RawTensor & { file: number })[];
   /** "3 safetensors shards" */
   layout: string;
@@ -54,23 +56,26 @@ export async function readWeights(
 
 async function readSingle(folder: string, name: string, kind: string): Promise<Weights> {
   const path = join(folder, name);
-  const tensors = (await readTable(path)).map((tensor) => ({ ...tensor, file: 0 }));
-  return { files: [path], tensors, layout: `single ${kind} file`, notes: [] };
+  const { table, version } = await readTable(path);
+  const tensors = table.map((tensor) => ({ ...tensor, file: 0 }));
+  return { files: [path], versions: [version], tensors, layout: `single ${kind} file`, notes: [] };
 }
 
 async function readShards(folder: string, indexName: string, kind: string): Promise<Weights> {
   const indexPath = join(folder, indexName);
   const wanted = await readWeightMap(indexPath);
-  const result: Weights = { files: [], tensors: [], layout: `${wanted.size} ${kind} shards`, notes: [] };
+  const layout = `${wanted.size} ${kind} shards`;
+  const result: Weights = { files: [], versions: [], tensors: [], layout, notes: [] };
   for (const [shard, names] of wanted) {
     const path = join(folder, shard);
-    const table = await readTable(path);
+    const { table, version } = await readTable(path);
     const found = new Set(table.map((tensor) => tensor.name));
     for (const name of names) {
       if (!found.has(name))
         throw checkpointError(`${indexPath} says that ${shard} holds ${quote(name)}, but it does not.`);
     }
     const file = result.files.push(path) - 1;
+    result.versions.push(version);
     const listed = table.filter((tensor) => names.has(tensor.name));
     result.tensors.push(...listed.map((tensor) => ({ ...tensor, file })));
     if (listed.length < table.length) {
@@ -102,6 +107,7 @@ async function readWeightMap(path: string): Promise<Map<string, Set<string>>> {
   return shards;
 }
 
-function readTable(path: string): Promise<RawTensor[]> {
-  return withWeightFile(path, path.endsWith(".safetensors") ? readSafetensors : readTorchZip);
+function readTable(path: string): Promise<{ table: RawTensor[]; version: string }> {
+  const read = path.endsWith(".safetensors") ? readSafetensors : readTorchZip;
+  return withWeightFile(path, async (file) => ({ table: await read(file), version: file.version }));
 }

@@ -1,144 +1,168 @@
-import { loadModel, type Model } from "../index.js";
-import { type ModelFlags, modelOptions } from "./options.js";
-import { Notes, writeJson } from "./terminal.js";
+import { HoneybeeError } from "../errors.js";
+import type { Model, ModelOptions } from "../index.js";
+import { type Cost, decodeCost, encodeCost, prefillCost } from "../model/cost.js";
+import { describeModel, type ModelDescription } from "../model/info.js";
+import { checkModelOptions } from "../model/options.js";
+import { resolveModel } from "../model/resolve.js";
+import { achieved, measureRates, type Rates } from "../model/roofline.js";
+import { DECODE_SLACK, decodeOnce, encodeOnce, Prompts, prefillOnce } from "./bench-measure.js";
+import type { BenchFlags } from "./bench-options.js";
+import { emptyReport, markdown, type Report, type Row } from "./bench-report.js";
+import { modelOptions } from "./options.js";
+import { load, Notes, writeJson } from "./terminal.js";
 
-export interface BenchFlags extends ModelFlags {
-  images?: number;
-  prefill: number[];
-  decode: number[];
-  repeat: number;
-  json?: boolean;
-  quiet?: boolean;
-}
-
-interface EncodeRow {
-  size: number;
-  ms: number;
-  imagesPerSecond: number;
-}
-interface TokenRow {
-  tokens: number;
-  ms: number;
-  tokensPerSecond: number;
-  /** Decode only: bytes of weights read a second. */
-  gigabytesPerSecond?: number;
-}
-interface Report {
-  model: string;
-  device: string;
-  weights: string;
-  repeat: number;
-  encode: EncodeRow[];
-  prefill: TokenRow[];
-  decode: TokenRow[];
-}
-
-/** `honeybee bench`: image encoding, prefill and decode at batch 1; medians of `repeat` runs after a warm-up. */
+/**
+ * `honeybee bench`: image encoding, prefill and decode at the given lengths, batches and formats; medians of `repeat`
+ * runs after a warm-up, beside what the device itself reaches.
+ */
 export async function bench(name: string, flags: BenchFlags): Promise<void> {
   const notes = new Notes(flags.quiet ?? false);
-  const model = await loadModel(name, { ...modelOptions(flags), maxSequences: 1 });
-  try {
-    const report = await measure(model, name, flags, notes);
-    if (flags.json) writeJson(report);
-    else process.stdout.write(table(report));
-  } finally {
-    await model.dispose();
+  const plans = await Promise.all(
+    (flags.formats ?? [flags.weights]).map((format) => plan(name, format, flags)),
+  );
+  const rates = await ratesOf(plans, notes);
+  const report = emptyReport(name, flags.repeat, rates);
+  for (const { options } of plans) {
+    const model = await load(name, options, notes);
+    try {
+      report.device = model.info.deviceDescription;
+      await new Bench(model, await Prompts.of(model), rates, flags, notes).measure(report);
+    } finally {
+      await model.dispose();
+    }
   }
+  if (flags.json) writeJson(report);
+  else process.stdout.write(markdown(report));
 }
 
-async function measure(model: Model, name: string, flags: BenchFlags, notes: Notes): Promise<Report> {
-  const { info } = model;
-  const report: Report = {
-    model: name,
-    device: info.deviceDescription,
-    weights: info.weights.text,
-    repeat: flags.repeat,
-    encode: [],
-    prefill: [],
-    decode: [],
-  };
-  const median = async (label: string, once: () => Promise<number>) => {
-    await once();
-    const times: number[] = [];
-    for (let i = 0; i < flags.repeat; i++) times.push(await once());
-    times.sort((a, b) => a - b);
-    const middle = times[times.length >> 1]!;
-    notes.say(`${label}: ${middle.toFixed(1)} ms (${times[0]!.toFixed(1)} to ${times.at(-1)!.toFixed(1)})`);
-    return middle;
-  };
-  const size = info.config.vision?.imageSize;
-  if (size !== undefined) {
-    const data = noise(size);
-    const encode = () => timed(() => model.encodeImage({ data, width: size, height: size, channels: 3 }));
-    const ms = await median(`encode ${size} px`, encode);
-    report.encode.push({ size, ms, imagesPerSecond: 1000 / ms });
-  }
-  for (const tokens of flags.prefill) {
-    const ms = await median(`prefill ${tokens}`, async () => (await generate(model, tokens, 1)).prefillMs);
-    report.prefill.push({ tokens, ms, tokensPerSecond: (tokens / ms) * 1000 });
-  }
-  for (const tokens of flags.decode) {
-    const ms = await median(`decode ${tokens}`, async () => (await generate(model, 1, tokens + 1)).decodeMs);
-    // Each token reads the decoder's weights once; the embedding table only in one row.
-    const { text } = info.config;
-    const read = info.parameters.text - (text.tieWordEmbeddings ? 0 : text.vocabSize * text.hiddenSize);
-    const bytes = read * (info.weights.text === "f32" ? 4 : 2);
-    const tokensPerSecond = (tokens / ms) * 1000;
-    report.decode.push({ tokens, ms, tokensPerSecond, gigabytesPerSecond: (bytes * tokensPerSecond) / 1e9 });
-  }
-  return report;
+/** Tokens of a block of the paged KV cache; requests reserve whole blocks. */
+const KV_BLOCK = 16;
+
+/** One loading of the model. */
+interface Plan {
+  options: ModelOptions;
+  description: ModelDescription;
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const begin = performance.now();
-  await work();
-  return performance.now() - begin;
-}
-
-/** Runs a prompt of that many tokens and generates others; the engine's own times. */
-async function generate(model: Model, promptTokens: number, maxTokens: number) {
-  const prompt = promptOfLength(model, promptTokens);
-  const { timings, usage } = await model.generate({ prompt, maxTokens, ignoreEos: true }).result;
-  if (usage.promptTokens !== promptTokens)
-    throw new Error(`the prompt has ${usage.promptTokens} tokens, not ${promptTokens}`);
-  return timings;
-}
-
-/** A text of exactly that many tokens, BOS included. */
-function promptOfLength(model: Model, tokens: number): string {
-  let text = "";
-  const length = (candidate: string) => model.tokenizer.encode(candidate).length + 1;
-  while (tokens > 1 && length(`${text}a`) <= tokens) text += "a";
-  for (const letter of "bcdefghijklmnopqrstuvwxyz0123456789") {
-    while (tokens > 1 && length(text) < tokens && length(text + letter) <= tokens) text += letter;
-  }
-  return text;
-}
-
-/** Deterministic pixels. */
-function noise(size: number): Uint8Array {
-  let state = 1;
-  return Uint8Array.from({ length: size * size * 3 }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state >>> 24;
-  });
-}
-
-function table(report: Report): string {
-  const lines = [
-    `${report.model}, ${report.weights}, ${report.device}, median of ${report.repeat}`,
-    "",
-    "| what | time | rate |",
-    "|---|---|---|",
-  ];
-  for (const { size, ms, imagesPerSecond } of report.encode)
-    lines.push(`| encode ${size} px | ${ms.toFixed(1)} ms | ${imagesPerSecond.toFixed(2)} images/s |`);
-  for (const { tokens, ms, tokensPerSecond } of report.prefill)
-    lines.push(`| prefill ${tokens} | ${ms.toFixed(1)} ms | ${tokensPerSecond.toFixed(1)} tokens/s |`);
-  for (const { tokens, ms, tokensPerSecond, gigabytesPerSecond } of report.decode) {
-    lines.push(
-      `| decode ${tokens} | ${(ms / tokens).toFixed(1)} ms a token | ${tokensPerSecond.toFixed(1)} tokens/s, ${gigabytesPerSecond!.toFixed(1)} GB/s of weights |`,
+/** Makes room for as many requests at once, and as many tokens in each, as the largest row needs. */
+async function plan(name: string, weights: string | undefined, flags: BenchFlags): Promise<Plan> {
+  const batch = Math.max(...batches(flags));
+  const given = { ...modelOptions(flags), weights, maxSequences: batch };
+  checkModelOptions(given);
+  const resolved = await resolveModel(name, given);
+  const needed = Math.max(
+    ...flags.prefill.map(prefillRoom),
+    ...flags.decode.map((n) => decodeRoom(n, batch)),
+  );
+  const { context = resolved.config.text.contextLength } = flags;
+  if (needed > context) {
+    throw new HoneybeeError(
+      "ERR_OPTION",
+      `the longest row takes ${needed} tokens, the context has ${context}; choose a shorter --prefill or --decode`,
     );
   }
-  return `${lines.join("\n")}\n`;
+  const options = { ...given, context: flags.context ?? needed };
+  return { options, description: describeModel(resolved, options) };
+}
+
+const batches = (flags: BenchFlags) => flags.batch ?? [1];
+
+/** Tokens that a request of a row reserves in the KV cache. */
+const prefillRoom = (tokens: number) => tokens + 1;
+const decodeRoom = (tokens: number, batch: number) => tokens + 2 + (batch > 1 ? DECODE_SLACK : 0);
+
+async function ratesOf(plans: readonly Plan[], notes: Notes): Promise<Rates> {
+  const dtypes = plans.flatMap(({ description: { config, weights } }) =>
+    config.vision ? [weights.vision, weights.projector, weights.text] : [weights.text],
+  );
+  const rates = await measureRates(plans[0]!.options, new Set(dtypes));
+  for (const [dtype, { copy, read, product }] of Object.entries(rates)) {
+    const gigabytes = (rate: number) => `${(rate / 1e9).toFixed(1)} GB/s`;
+    notes.say(
+      `this device: ${dtype} products ${(product / 1e9).toFixed(1)} GFLOP/s, weight reads ${gigabytes(read)}, copies ${gigabytes(copy)}`,
+    );
+  }
+  return rates;
+}
+
+/** The rows of one loaded model. */
+class Bench {
+  constructor(
+    private readonly model: Model,
+    private readonly prompts: Prompts,
+    private readonly rates: Rates,
+    private readonly flags: BenchFlags,
+    private readonly notes: Notes,
+  ) {}
+
+  /** Adds its rows to the report. */
+  async measure(report: Report): Promise<void> {
+    const { info } = this.model;
+    const { vision } = info.config;
+    const { weights } = info;
+    for (const batch of batches(this.flags)) {
+      if (!vision) break;
+      const size = vision.imageSize;
+      const row = await this.row(`encode ${size} px`, weights.vision, batch, encodeCost(info, batch), () =>
+        encodeOnce(this.model, size, batch),
+      );
+      report.encode.push({ size, imagesPerSecond: (batch / row.ms) * 1000, ...row });
+    }
+    for (const batch of batches(this.flags)) {
+      for (const tokens of this.flags.prefill) {
+        this.checkRoom(batch, prefillRoom(tokens));
+        const cost = prefillCost(info, tokens, batch);
+        const row = await this.row(`prefill ${tokens}`, weights.text, batch, cost, () =>
+          prefillOnce(this.model, this.prompts, tokens, batch),
+        );
+        report.prefill.push({ tokens, tokensPerSecond: ((batch * tokens) / row.ms) * 1000, ...row });
+      }
+    }
+    for (const batch of batches(this.flags)) {
+      for (const tokens of this.flags.decode) {
+        this.checkRoom(batch, decodeRoom(tokens, batch));
+        const cost = decodeCost(info, tokens, batch);
+        const row = await this.row(`decode ${tokens}`, weights.text, batch, cost, () =>
+          decodeOnce(this.model, this.prompts, tokens, batch),
+        );
+        report.decode.push({ tokens, tokensPerSecond: ((batch * tokens) / row.ms) * 1000, ...row });
+      }
+    }
+  }
+
+  /** Times `once` as often as wanted, after a warm-up. */
+  private async row(
+    what: string,
+    format: string,
+    batch: number,
+    cost: Cost,
+    once: () => Promise<number>,
+  ): Promise<Row> {
+    await once();
+    const samplesMs: number[] = [];
+    for (let i = 0; i < this.flags.repeat; i++) samplesMs.push(await once());
+    const ms = median(samplesMs);
+    this.notes.say(
+      `${what}, batch ${batch}, ${format}: ${ms.toFixed(1)} ms (${Math.min(...samplesMs).toFixed(1)} to ${Math.max(...samplesMs).toFixed(1)})`,
+    );
+    return { format, batch, ms, samplesMs, ...achieved(cost, this.rates, ms) };
+  }
+
+  /** Requests that have to wait for the KV blocks of others are not a batch. */
+  private checkRoom(batch: number, tokens: number): void {
+    const { kvBytes, kvBytesPerToken } = this.model.info;
+    const needed = batch * Math.ceil(tokens / KV_BLOCK) * KV_BLOCK * kvBytesPerToken;
+    if (needed <= kvBytes) return;
+    throw new HoneybeeError(
+      "ERR_OUT_OF_MEMORY",
+      `a batch of ${batch} with ${tokens} tokens each takes ${needed} bytes of KV cache, ${kvBytes} are there; choose a ` +
+        "smaller --batch, shorter rows or more --memory",
+    );
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

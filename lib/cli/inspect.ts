@@ -1,20 +1,12 @@
 import { availableParallelism } from "node:os";
+import { listDevices } from "../devices.js";
 import { describeModel, type ModelDescription } from "../model/info.js";
 import { resolveModel } from "../model/resolve.js";
-import { native } from "../native.js";
 import { type ModelFlags, modelOptions } from "./options.js";
 import { megabytes, writeJson } from "./terminal.js";
 
 export interface InspectFlags extends ModelFlags {
   json?: boolean;
-}
-
-/** What can compute here, and why something cannot. */
-function devices() {
-  return [
-    { name: "cpu", usable: true, description: native.describeCpu() },
-    { name: "cuda", usable: false, reason: "this build has no CUDA library" },
-  ];
 }
 
 /** `honeybee inspect`: the machine, and a model without loading it. */
@@ -23,12 +15,12 @@ export async function inspect(model: string | undefined, flags: InspectFlags): P
   const description =
     model === undefined ? undefined : describeModel(await resolveModel(model, options), options);
   if (flags.json) {
-    writeJson({ devices: devices(), ...(description ? { model: description } : {}) });
+    writeJson({ devices: listDevices(), ...(description ? { model: description } : {}) });
     return;
   }
-  const lines = devices().map(
-    ({ name, usable, ...rest }) =>
-      `${name.padEnd(6)}${usable ? "yes  " : "no   "}${"description" in rest ? rest.description : rest.reason}`,
+  const lines = listDevices().map(
+    ({ name, usable, description, reason }) =>
+      `${name.padEnd(8)}${usable ? "yes  " : "no   "}${[description, reason].filter(Boolean).join(": ")}`,
   );
   process.stdout.write(
     `devices (${availableParallelism()} cores)\n${lines.map((line) => `  ${line}\n`).join("")}`,

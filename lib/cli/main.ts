@@ -6,11 +6,12 @@ import { HoneybeeError } from "../errors.js";
 import { packageRoot } from "../native.js";
 import { nearest } from "../nearest.js";
 import { bench } from "./bench.js";
+import { addBenchOptions } from "./bench-options.js";
 import { chat } from "./chat.js";
 import { convert } from "./convert.js";
 import { demo } from "./demo.js";
 import { inspect } from "./inspect.js";
-import { addGenerationOptions, addModelOptions, addPromptOptions, number } from "./options.js";
+import { addGenerationOptions, addModelOptions, addPromptOptions } from "./options.js";
 import { run } from "./run.js";
 import { Interrupted } from "./terminal.js";
 import { tokenize } from "./tokenize.js";
@@ -19,7 +20,6 @@ const USAGE = 2;
 const INTERRUPTED = 130;
 
 const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), value];
-const numbers = (text: string) => text.split(",").map(number);
 
 function build(): Command {
   const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
@@ -59,13 +59,7 @@ function build(): Command {
     .option("--raw", "the prompt exactly as given")
     .option("--json", "one JSON document")
     .action(tokenize);
-  addModelOptions(command("bench <model>", "image encoding, prefill and decode, medians"))
-    .option("--prefill <lengths>", "prompt tokens, comma-separated", numbers, [256])
-    .option("--decode <lengths>", "generated tokens, comma-separated", numbers, [64])
-    .option("--repeat <n>", "runs of each", number, 5)
-    .option("--json", "one JSON document")
-    .option("--quiet", "no notes")
-    .action(bench);
+  addBenchOptions(command("bench <model>", "image encoding, prefill and decode, medians")).action(bench);
   addModelOptions(command("convert <model> <out>", "any layout → one safetensors folder"))
     .option("--quiet", "no progress")
     .action(convert);

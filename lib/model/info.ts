@@ -1,4 +1,5 @@
 import type { ModelConfig } from "../checkpoint/index.js";
+import type { DeviceChoice } from "../devices.js";
 import { native } from "../native.js";
 import type { EngineInfo } from "./engine.js";
 import type { ModelOptions } from "./options.js";
@@ -32,6 +33,8 @@ export interface ModelDescription {
 export interface ModelInfo extends ModelDescription {
   device: string;
   deviceDescription: string;
+  /** Why device "auto" did not choose a GPU. */
+  deviceNote?: string;
   loadMs: number;
   weightBytes: number;
   kvBytes: number;
@@ -42,7 +45,8 @@ const BYTES: Record<WeightDtype, number> = { f32: 4, bf16: 2, f16: 2 };
 /** Describes a model without loading it. */
 export function describeModel(resolved: ResolvedModel, options: ModelOptions): ModelDescription {
   const { config, checkpoint } = resolved;
-  const spec = nativeSpec(resolved, options);
+  // The device plays no part in what is described.
+  const spec = nativeSpec(resolved, options, { device: "cpu" });
   const wanted = native.listTensors(nativeConfig(config), spec.weights);
   const size = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1);
   const parameters = { vision: 0, projector: 0, text: 0, total: 0 };
@@ -77,10 +81,16 @@ export function describeModel(resolved: ResolvedModel, options: ModelOptions): M
 }
 
 /** A plain frozen object, all the way down. */
-export function makeInfo(resolved: ResolvedModel, options: ModelOptions, engine: EngineInfo): ModelInfo {
+export function makeInfo(
+  resolved: ResolvedModel,
+  options: ModelOptions,
+  engine: EngineInfo,
+  { note }: DeviceChoice,
+): ModelInfo {
   const { device, description, loadMs, weightBytes, kvBytes } = engine;
   const described = structuredClone(describeModel(resolved, options));
-  return deepFreeze({ ...described, device, deviceDescription: description, loadMs, weightBytes, kvBytes });
+  const loaded = { device, deviceDescription: description, loadMs, weightBytes, kvBytes };
+  return deepFreeze({ ...described, ...loaded, ...(note ? { deviceNote: note } : {}) });
 }
 
 function deepFreeze<T extends object>(value: T): T {

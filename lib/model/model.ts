@@ -1,12 +1,13 @@
 import { checkNames, checkSignal } from "../check.js";
 import type { ModelConfig } from "../checkpoint/index.js";
+import { chooseDevice, type DeviceChoice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
-import { type ImageInput, ImagePart, prepareImage, preprocess } from "../image/index.js";
-import type { NativeImage, NativeRequest, TraceTensor } from "../native.js";
+import type { NativeImage } from "../native.js";
 import { type ChatMessage, checkImageCount, type EncodedPrompt } from "../prompt/index.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import { Engine } from "./engine.js";
-import { Answer, type EndEvent, endError, Generation, makeResult } from "./generation.js";
+import { type EndEvent, endError, Generation } from "./generation.js";
+import { type AnyImage, nativeImage, tracePixels } from "./images.js";
 import { type ModelInfo, makeInfo } from "./info.js";
 import {
   type CheckedGeneration,
@@ -16,13 +17,13 @@ import {
   type GenerationOptions,
   type ModelOptions,
 } from "./options.js";
-import { encodeText, PROMPT_NAMES, type PromptOptions, renderMessages, tokensPerImage } from "./prompt.js";
+import { encodeText, PROMPT_NAMES, type PromptOptions, renderMessages } from "./prompt.js";
 import { type ResolvedModel, resolveModel } from "./resolve.js";
+import { runSequences } from "./sequences.js";
 import { nativeSpec } from "./spec.js";
 import { VisualTokens } from "./visual-tokens.js";
 
-/** An image wherever one is taken. */
-export type AnyImage = ImageInput | ImagePart | VisualTokens;
+export type { AnyImage };
 
 export interface ChatRequest extends GenerationOptions, PromptOptions {
   messages: readonly ChatMessage[];
@@ -54,24 +55,34 @@ export class Model {
     private readonly resolved: ResolvedModel,
     private readonly engine: Engine,
     private readonly options: ModelOptions,
+    choice: DeviceChoice,
   ) {
     this.tokenizer = resolved.tokenizer;
     this.config = resolved.config;
-    this.info = makeInfo(resolved, options, engine.info());
+    this.info = makeInfo(resolved, options, engine.info(), choice);
   }
 
   static async load(model: string, options: ModelOptions): Promise<Model> {
     checkModelOptions(options);
     const resolved = await resolveModel(model, options);
-    const spec = nativeSpec(resolved, options);
     const { onProgress, signal } = options;
     let total = 0;
     for (const tensor of resolved.checkpoint?.tensors.values() ?? []) total += tensor.byteLength;
     const report = onProgress && ((bytes: number) => onProgress(total > 0 ? Math.min(1, bytes / total) : 0));
-    const engine = await Engine.load(spec, report, signal);
+    const load = (choice: DeviceChoice) => Engine.load(nativeSpec(resolved, options, choice), report, signal);
+    let choice = chooseDevice(options.device);
+    let engine: Engine;
+    try {
+      engine = await load(choice);
+    } catch (error) {
+      const isAuto = (options.device ?? "auto") === "auto" && choice.device !== "cpu";
+      if (!isAuto || !isDeviceFailure(error)) throw error;
+      choice = { device: "cpu", note: `${choice.device}: ${error.message}` };
+      engine = await load(choice);
+    }
     try {
       onProgress?.(1);
-      return new Model(resolved, engine, options);
+      return new Model(resolved, engine, options, choice);
     } catch (error) {
       await engine.dispose();
       throw error;
@@ -152,18 +163,8 @@ export class Model {
       throw new HoneybeeError("ERR_DISPOSED", "the model has been disposed; load it again");
   }
 
-  private async prepare(image: unknown, name: string): Promise<NativeImage> {
-    const source = image instanceof ImagePart ? image.source : image;
-    if (source instanceof VisualTokens) {
-      const { data, shape } = source;
-      const expected = [tokensPerImage(this.resolved), this.config.text.hiddenSize];
-      if (shape[0] === expected[0] && shape[1] === expected[1]) return { tokens: data };
-      throw new HoneybeeError(
-        "ERR_IMAGE",
-        `${name} is visual tokens of shape [${shape}]; this model's are [${expected}], so another model encoded it`,
-      );
-    }
-    return { rgb: await prepareImage(source as ImageInput, this.config, this.options.maxImagePixels, name) };
+  private prepare(image: unknown, name: string): Promise<NativeImage> {
+    return nativeImage(image, name, this.resolved, this.options.maxImagePixels);
   }
 
   /** Starts a generation; whatever goes wrong, early or late, rejects it. */
@@ -191,119 +192,18 @@ export class Model {
         images.push(await this.prepare(image, `image ${i + 1}`));
       }
       const preprocessMs = performance.now() - begin;
-      const trace = request.trace ? await this.tracePixels(images) : undefined;
-      this.submit(generation, checked, prompt, images, preprocessMs, trace);
+      const trace = request.trace ? await tracePixels(images, this.resolved) : undefined;
+      const { engine, tokenizer, config } = this;
+      const loaded = { engine, tokenizer, config, loadMs: this.info.loadMs };
+      runSequences(generation, checked, { encoded: prompt.encoded, images, preprocessMs, trace }, loaded);
     })().catch((error) => generation.fail(error));
     return generation;
   }
+}
 
-  private submit(
-    generation: Generation,
-    checked: CheckedGeneration,
-    prompt: Prompt,
-    images: NativeImage[],
-    preprocessMs: number,
-    trace: TraceTensor[] | undefined,
-  ): void {
-    const { ids } = prompt.encoded;
-    const imageTokens = ids.reduce((count, id) => count + (id < 0 ? 1 : 0), 0);
-    const answers = Array.from(
-      { length: checked.n },
-      (_, i) => new Answer(i, this.tokenizer, checked.stop, checked.minTokens, checked.logprobs >= 0),
-    );
-    let running = answers.length;
-    const finish = () => {
-      const before = { loadMs: this.info.loadMs, preprocessMs };
-      const result = makeResult(answers, { tokens: ids.length, imageTokens }, before);
-      const record = answers[0]!.trace;
-      generation.finish(
-        record
-          ? Object.assign(result, {
-              trace: this.traceOf([...trace!, ...record.tensors], record.logits, prompt, result.tokens),
-            })
-          : result,
-      );
-    };
-    if (generation.cancelled) {
-      finish();
-      return;
-    }
-    const request: Omit<NativeRequest, "id"> = {
-      ...checked.sampling,
-      ids: Int32Array.from(ids),
-      images,
-      // Official Honeybee generation starts from embeddings, so penalties see generated tokens only; other families' see the prompt.
-      history: this.config.family === "honeybee" ? undefined : Int32Array.from(ids.filter((id) => id >= 0)),
-      stopTokens: checked.ignoreEos ? [] : this.config.text.eosIds,
-      maxTokens: checked.maxTokens,
-      minTokens: checked.minTokens,
-      logprobs: checked.logprobs,
-      trace: trace !== undefined,
-      rawLogits: trace ? checked.maxTokens : 0,
-    };
-    const cancels = answers.map((answer) => {
-      const cancel = this.engine.submit(
-        { ...request, sequence: answer.index },
-        {
-          token: (event) => {
-            const pushed = answer.push(event);
-            if (!pushed) return;
-            generation.push(pushed.chunk);
-            if (pushed.stopped) cancel();
-          },
-          end: (event) => {
-            if (event.reason === "error") {
-              generation.fail(endError(event));
-              for (const other of cancels) other();
-              return;
-            }
-            const last = answer.end(event);
-            if (last) generation.push(last);
-            if (--running === 0) finish();
-          },
-        },
-      );
-      return cancel;
-    });
-    generation.cancelWith(() => {
-      for (const cancel of cancels) cancel();
-    });
-  }
-
-  /** The reference point image.pixels: [I, 3, S, S] of the images that come as pixels. */
-  private async tracePixels(images: readonly NativeImage[]): Promise<TraceTensor[]> {
-    const { vision } = this.config;
-    const seen = images.flatMap(({ rgb }) => (rgb ? [rgb] : []));
-    if (!vision || seen.length === 0) return [];
-    const { imageSize: size, imageMean: mean, imageStd: std } = vision;
-    const each = 3 * size * size;
-    const values = new Float32Array(seen.length * each);
-    for (const [i, data] of seen.entries()) {
-      const { pixelValues } = await preprocess(
-        { data, width: size, height: size, channels: 3 },
-        { size, mean, std },
-      );
-      values.set(pixelValues, i * each);
-    }
-    return [{ name: "image.pixels", shape: [seen.length, 3, size, size], values }];
-  }
-
-  private traceOf(
-    tensors: TraceTensor[],
-    logits: Float32Array,
-    { encoded }: Prompt,
-    tokens: readonly number[],
-  ) {
-    const { vocabSize } = this.config.text;
-    return {
-      tensors: [
-        ...tensors,
-        { name: "prompt.ids", shape: [encoded.ids.length], values: Int32Array.from(encoded.ids) },
-        { name: "generate.ids", shape: [tokens.length], values: Int32Array.from(tokens) },
-        { name: "generate.logits", shape: [logits.length / vocabSize, vocabSize], values: logits },
-      ],
-    };
-  }
+/** What `auto` answers with the CPU: the GPU does not work, or is too small. */
+function isDeviceFailure(error: unknown): error is HoneybeeError {
+  return error instanceof HoneybeeError && /^ERR_(DEVICE|OUT_OF_MEMORY)$/.test(error.code);
 }
 
 /**

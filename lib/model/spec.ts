@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import type { Checkpoint, ModelConfig, StoredDtype } from "../checkpoint/index.js";
+import { chooseDevice, type DeviceChoice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
 import type { ModelOptions } from "./options.js";
 import type { ResolvedModel } from "./resolve.js";
@@ -36,17 +38,12 @@ function storedDtype(checkpoint: Checkpoint | undefined, prefix: string): Weight
   return [...bytes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "bf16";
 }
 
-/** The device to use for what was asked. */
-export function chooseDevice(device = "auto"): "cpu" {
-  if (device === "auto" || device === "cpu") return "cpu";
-  throw new HoneybeeError(
-    "ERR_DEVICE",
-    `device ${device} is not in this build, which computes on the cpu; use device "cpu" or "auto"`,
-  );
-}
-
-/** What the native side needs to load a model. */
-export function nativeSpec(resolved: ResolvedModel, options: ModelOptions) {
+/** What the native side needs to load a model on a device. */
+export function nativeSpec(
+  resolved: ResolvedModel,
+  options: ModelOptions,
+  { device, library }: DeviceChoice = chooseDevice(options.device),
+) {
   const { config, checkpoint, seed } = resolved;
   const weights = partDtypes(resolved, options.weights);
   const common = {
@@ -56,16 +53,23 @@ export function nativeSpec(resolved: ResolvedModel, options: ModelOptions) {
     context: chooseContext(config, options.context),
     maxSequences: options.maxSequences ?? 8,
     memory: options.memory,
-    device: chooseDevice(options.device),
+    device,
+    library,
     threads: options.threads,
     batchInvariant: options.batchInvariant ?? false,
   };
   const source = checkpoint
     ? { folder: checkpoint.path, files: checkpoint.files, tensors: [...checkpoint.tensors.values()] }
     : { seed };
-  // The same files and options in another thread of this process share one engine.
-  const key = JSON.stringify([checkpoint?.path ?? resolved.name, common]);
-  return { ...common, ...source, key };
+  return { ...common, ...source, key: engineKey({ ...common, ...source, versions: checkpoint?.versions }) };
+}
+
+/**
+ * Models with the same key share one engine of the process, whichever thread loads them. Everything that an engine is made
+ * from counts, the state of the weight files included: what was written to a file while its engine lives is loaded anew.
+ */
+function engineKey(origin: object): string {
+  return createHash("sha256").update(JSON.stringify(origin)).digest("hex");
 }
 
 export type NativeSpec = ReturnType<typeof nativeSpec>;

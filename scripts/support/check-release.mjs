@@ -12,17 +12,25 @@ import { basename, join } from "node:path";
 import { runOrThrow, ScriptError, which } from "./process.mjs";
 import { note, showProgress, since } from "./progress.mjs";
 
-/** Resizes a raw picture, which is the native part's work, and says what it saw. */
+/** Resizes a raw picture and multiplies a few numbers, which is the native part's work, and says what it saw. */
 const USE = `
   const data = new Uint8Array(4 * 3 * 3).fill(200);
   honeybee.preprocess({ data, width: 4, height: 3, channels: 3 }, { size: 8 }).then(({ rgb, pixelValues }) => {
     if (rgb.length !== 192 || rgb[0] !== 200 || pixelValues.length !== 192) throw new Error("wrong picture");
     console.log(how + ": " + Object.keys(honeybee).length + " exports, the native part resized a picture");
+  });
+  openOps({ threads: 1 }).then((ops) => {
+    const { data } = ops.siluMul({ data: Float32Array.of(0, 5, 100, 3), rows: 2, cols: 2 });
+    if (data[0] !== 0 || data[1] !== 300) throw new Error("wrong product");
+    console.log(how + " of honeybee/ops: " + ops.info.description);
+    ops.dispose();
   });`;
 
 const PROGRAMS = {
-  "use.mjs": `import * as honeybee from "honeybee"; const how = "import";${USE}`,
-  "use.cjs": `const honeybee = require("honeybee"); const how = "require";${USE}`,
+  "use.mjs": `import * as honeybee from "honeybee"; import { openOps } from "honeybee/ops";
+    const how = "import";${USE}`,
+  "use.cjs": `const honeybee = require("honeybee"), { openOps } = require("honeybee/ops");
+    const how = "require";${USE}`,
 };
 
 /**

@@ -14,47 +14,77 @@ const TREE = "build-cmake/Release";
 export const ADDON = "build/Release/honeybee.node";
 export const NATIVE_TESTS = join(TREE, "honeybee-native-test");
 
-const SOURCE = /\.(cpp|h|txt|cmake)$/;
+const SOURCE = /\.(cpp|cu|h|txt|cmake)$/;
 
-function nativeInputs() {
-  const folders = ["CMakeLists.txt", "cmake", "src", "test/native", "scripts/support/native.mjs"];
-  return folders.flatMap((folder) => filesBelow(folder, SOURCE));
+/** What CMake makes: its title, where it goes, and the sources that it is made from. */
+const TARGETS = {
+  honeybee: {
+    title: "building the addon",
+    file: "honeybee.node",
+    product: ADDON,
+    folders: ["src"],
+  },
+  "honeybee-simt": {
+    title: "building the simulator",
+    file: "honeybee-simt.so",
+    product: "build/Release/honeybee-simt.so",
+    folders: ["src/core", "cuda", "test/simt"],
+  },
+  "honeybee-native-test": {
+    title: "building the native tests",
+    file: "honeybee-native-test",
+    product: NATIVE_TESTS,
+    folders: ["src", "test/native"],
+  },
+};
+
+const COMMON_INPUTS = ["CMakeLists.txt", "cmake", "scripts/support/native.mjs"];
+
+function stampOf(target) {
+  const { product, folders } = TARGETS[target];
+  return stamped({
+    stamp: join(TREE, `${target}.stamp`),
+    inputs: [...COMMON_INPUTS, ...folders].flatMap((folder) => filesBelow(folder, SOURCE)),
+    products: [product],
+    settings: `${process.env.CXX ?? ""} ${process.env.CXXFLAGS ?? ""}`,
+  });
 }
 
 /**
- * Builds the addon, and on request the native test program in the same tree; at once when nothing changed.
+ * Builds the addon, in a checkout the simulator too, and on request the native test program, all in one tree; at once
+ * when nothing changed.
  *
  * @param {{tests?: boolean}} options
  * @throws {ScriptError} a missing tool in one sentence, or the compiler's whole output
  */
 export async function buildNative({ tests = false } = {}) {
-  const targets = tests ? ["honeybee", "honeybee-native-test"] : ["honeybee"];
-  const made = (target) =>
-    stamped({
-      stamp: join(TREE, `${target}.stamp`),
-      inputs: nativeInputs(),
-      products: [target === "honeybee" ? ADDON : NATIVE_TESTS],
-      settings: `${process.env.CXX ?? ""} ${process.env.CXXFLAGS ?? ""}`,
-    });
-  if (targets.every((target) => made(target).fresh())) return;
+  // The published package has no tests, and so no simulator.
+  const simulator = existsSync(join(root, "test/simt"));
+  const targets = ["honeybee"];
+  if (simulator) targets.push("honeybee-simt");
+  if (tests) targets.push("honeybee-native-test");
+  if (targets.every((target) => stampOf(target).fresh())) return;
 
   const env = buildEnvironment();
   requireToolchain(env);
   const start = performance.now();
   await withLock("build-cmake/lock", async () => {
-    const stamps = targets.map((target) => [target, made(target)]).filter(([, stamp]) => !stamp.fresh());
-    if (stamps.length === 0) return;
+    const stale = targets.map((target) => [target, stampOf(target)]).filter(([, stamp]) => !stamp.fresh());
+    if (stale.length === 0) return;
     const testsWanted = tests || existsSync(join(root, NATIVE_TESTS));
-    await cmakeJs(["configure", `--CDHB_TESTS=${testsWanted ? "ON" : "OFF"}`], env, "configuring");
-    for (const [target, stamp] of stamps) {
-      const title = target === "honeybee" ? "building the addon" : "building the native tests";
+    const switches = [`--CDHB_TESTS=${onOff(testsWanted)}`, `--CDHB_SIMT=${onOff(simulator)}`];
+    await cmakeJs(["configure", ...switches], env, "configuring");
+    for (const [target, stamp] of stale) {
+      const { title, file, product } = TARGETS[target];
       await cmakeJs(["build", "--target", target, "--parallel", jobs(env)], env, title);
-      if (target === "honeybee") install(join(TREE, "honeybee.node"), ADDON);
+      if (product !== join(TREE, file)) install(join(TREE, file), product);
       stamp.mark();
     }
-    note(`built ${targets.join(" and ")} (${since(start)})`);
+    note(`built ${targets.join(", ")} (${since(start)})`);
   });
 }
+
+const onOff = (wanted) => (wanted ? "ON" : "OFF");
 
 /** CMake reads this variable itself; cmake-js would override it by an option. */
 function jobs(env) {

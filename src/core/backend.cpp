@@ -270,6 +270,29 @@ void Backend::paged_attention(const Tensor& q, const KvCache& cache, const Paged
   if (q.rows > 0) do_paged_attention(q, cache, batch, layer, scale, out);
 }
 
+std::unique_ptr<SamplingBatch> Backend::make_sampling_batch() { return do_make_sampling_batch(); }
+
+void Backend::sample(const Tensor& logits, const SamplingBatch& batch, const Tensor& tokens) {
+  const char* op = "sample";
+  check_parameter(op, "logits", logits, logits.rows, logits.cols);
+  check_indices(op, "tokens", tokens, logits.rows);
+  check(static_cast<int64_t>(batch.rows().size()) == logits.rows, op, "the batch has ", batch.rows().size(),
+        " rows for logits ", logits.describe());
+  if (logits.size() > 0) do_sample(logits, batch, tokens);
+}
+
+void Backend::token_logprobs(const Tensor& logits, const Tensor& tokens, const Tensor& ids,
+                             const Tensor& values) {
+  const char* op = "token_logprobs";
+  check_parameter(op, "logits", logits, logits.rows, logits.cols);
+  check_indices(op, "tokens", tokens, logits.rows);
+  check(ids.dtype == Dtype::kI32 && ids.contiguous() && ids.rows == logits.rows && ids.cols <= logits.cols,
+        op, "ids must be contiguous i32 [", logits.rows, ", at most ", logits.cols, "], got ",
+        ids.describe());
+  check_parameter(op, "values", values, logits.rows, 1 + ids.cols);
+  if (logits.size() > 0) do_token_logprobs(logits, tokens, ids, values);
+}
+
 void Backend::patchify(const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
                        const Tensor& patches) {
   const char* op = "patchify";

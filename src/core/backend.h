@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/paged.h"
 #include "core/row_source.h"
+#include "core/sampling.h"
 #include "core/tensor.h"
 #include "core/weight.h"
 
@@ -83,6 +84,7 @@ class Backend {
   std::unique_ptr<Weight> load_table(const RowSource& source, Dtype dtype);
   std::unique_ptr<KvCache> make_kv_cache(const KvShape& shape);
   std::unique_ptr<PagedBatch> make_batch(const BatchLimits& limits);
+  std::unique_ptr<SamplingBatch> make_sampling_batch();
 
   /// Runs `operations`. A device that can records them under this key and from then on only starts the
   /// recording, which saves the cost of starting each: the caller promises that under one key they are always
@@ -143,6 +145,15 @@ class Backend {
   void paged_attention(const Tensor& q, const KvCache& cache, const PagedBatch& batch, int64_t layer,
                        float scale, const Tensor& out);
 
+  // Choosing tokens.
+  /// tokens[i] = the next token of row i of the batch, by warp_logits and choose_token (core/sampling.h); -1
+  /// if its logits are not numbers or all are ruled out. logits f32 [n, V], tokens i32 [n, 1].
+  void sample(const Tensor& logits, const SamplingBatch& batch, const Tensor& tokens);
+  /// log softmax of each row of logits f32 [n, V]: at tokens[i] in column 0, then of the k likeliest,
+  /// likeliest first (ties by id), whose numbers are `ids`. tokens i32 [n, 1], ids i32 [n, k], values f32 [n,
+  /// 1 + k].
+  void token_logprobs(const Tensor& logits, const Tensor& tokens, const Tensor& ids, const Tensor& values);
+
   // Images and grids. `batch` items are stacked in rows.
   /// rgb u8 [batch, S·S·3] → patches [batch·(S/p)², 3·p·p], normalised, channel-major inside a patch like the
   /// weight of a convolution.
@@ -191,6 +202,10 @@ class Backend {
                               const PagedBatch& batch, int64_t layer, KvCache& cache) = 0;
   virtual void do_paged_attention(const Tensor& q, const KvCache& cache, const PagedBatch& batch,
                                   int64_t layer, float scale, const Tensor& out) = 0;
+  virtual std::unique_ptr<SamplingBatch> do_make_sampling_batch() = 0;
+  virtual void do_sample(const Tensor& logits, const SamplingBatch& batch, const Tensor& tokens) = 0;
+  virtual void do_token_logprobs(const Tensor& logits, const Tensor& tokens, const Tensor& ids,
+                                 const Tensor& values) = 0;
   virtual void do_patchify(const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
                            const Tensor& patches) = 0;
   virtual void do_depthwise_conv3x3(const Tensor& x, const Tensor& weight, Grid grid, const Tensor& y) = 0;

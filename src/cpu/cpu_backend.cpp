@@ -125,6 +125,16 @@ class CpuBackend final : public Backend {
                           float scale, const Tensor& out) override {
     cpu::paged_attention(cpu_, q, cache, batch, layer, scale, out);
   }
+  std::unique_ptr<SamplingBatch> do_make_sampling_batch() override {
+    return std::make_unique<SamplingBatch>();
+  }
+  void do_sample(const Tensor& logits, const SamplingBatch& batch, const Tensor& tokens) override {
+    cpu::sample(cpu_, logits, batch, tokens);
+  }
+  void do_token_logprobs(const Tensor& logits, const Tensor& tokens, const Tensor& ids,
+                         const Tensor& values) override {
+    cpu::token_logprobs(cpu_, logits, tokens, ids, values);
+  }
   void do_patchify(const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
                    const Tensor& patches) override {
     cpu::patchify(cpu_, rgb, scale, image_size, patch, patches);

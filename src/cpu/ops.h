@@ -49,6 +49,11 @@ void rope_append(Cpu& cpu, const Tensor& q, const Tensor& k, const Tensor& v, co
 void paged_attention(Cpu& cpu, const Tensor& q, const KvCache& cache, const PagedBatch& batch, int64_t layer,
                      float scale, const Tensor& out);
 
+// sampling.cpp
+void sample(Cpu& cpu, const Tensor& logits, const SamplingBatch& batch, const Tensor& tokens);
+void token_logprobs(Cpu& cpu, const Tensor& logits, const Tensor& tokens, const Tensor& ids,
+                    const Tensor& values);
+
 // patchify.cpp
 void patchify(Cpu& cpu, const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
               const Tensor& patches);

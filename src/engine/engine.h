@@ -94,7 +94,7 @@ class Engine {
   Step make_step(const std::vector<int64_t>& rows) const;
   int64_t pad(Step& step) const;
   void splice(const Sequence& sequence, const Tensor& x);
-  void consume(Sequence& sequence, std::vector<float>& logits);
+  void consume(Sequence& sequence, int32_t token, const std::vector<float>& logits);
   void emit(const Sequence& sequence, Event event);
   void flush();
   template <class Work>

@@ -81,7 +81,7 @@ void Engine::load_model() {
   info.kv_blocks = count;
   Backend& device = *backend;
   loaded_.reset(new Loaded{std::move(backend), std::move(model), std::move(cache), std::move(batch),
-                           KvBlocks(count), Arena(device), options_.context});
+                           device.make_sampling_batch(), KvBlocks(count), Arena(device), options_.context});
   info.load_ms = milliseconds(begin, Clock::now());
   {
     const std::lock_guard lock(mutex_);

@@ -11,6 +11,7 @@ struct Engine::Loaded {
   Vlm model;
   std::unique_ptr<KvCache> cache;
   std::unique_ptr<PagedBatch> batch;
+  std::unique_ptr<SamplingBatch> sampling;
   KvBlocks blocks;
   Arena arena;
   int64_t positions;  ///< of the longest sequence: the context, or less if memory allows only that

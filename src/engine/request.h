@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "engine/sampling.h"
+#include "core/sampling.h"
 #include "model/weights.h"
 
 namespace honeybee {
@@ -68,6 +68,14 @@ struct Event {
   std::vector<TraceTensor> trace;
   std::vector<float> raw_logits;     ///< [steps kept, V]
   std::vector<float> visual_tokens;  ///< of a request without ids: [images·(M + K), D]
+
+  static Event end(uint64_t request, Reason reason) {
+    Event event;
+    event.kind = Kind::kEnd;
+    event.request = request;
+    event.reason = reason;
+    return event;
+  }
 };
 
 /// Receives events on the engine's thread; must return quickly and may not throw.

@@ -21,6 +21,7 @@ struct Sequence {
   Sequence(Request r, std::shared_ptr<EventSink> s)
       : request(std::move(r)), sink(std::move(s)), since(Clock::now()) {
     prompt_length = static_cast<int64_t>(request.ids.size());
+    history = request.history;
   }
 
   Request request;
@@ -31,6 +32,7 @@ struct Sequence {
   int64_t prompt_length = 0;
   int64_t computed = 0;            ///< positions whose keys and values are in the cache
   std::vector<int32_t> generated;  ///< tokens so far; the last one is not in the cache yet
+  std::vector<int32_t> history;    ///< what the penalties see: the request's, then the tokens so far
   std::vector<int32_t> blocks;
 
   size_t encoded = 0;                           ///< images done
@@ -49,6 +51,19 @@ struct Sequence {
                                     : generated[static_cast<size_t>(position - prompt_length)];
   }
   int64_t length() const { return prompt_length + static_cast<int64_t>(generated.size()); }
+
+  /// How the next token is to be chosen; points into this sequence.
+  SamplingRow sampling_row() const {
+    const auto step = static_cast<int64_t>(generated.size());
+    const bool too_short = step < request.min_tokens;
+    return {&request.sampling, history,
+            too_short ? std::span(request.stop_tokens) : std::span<const int32_t>(),
+            static_cast<uint64_t>(step)};
+  }
+  /// Whether the logits of the next token have to come to the host.
+  bool wants_logits() const {
+    return request.logprobs >= 0 || static_cast<int64_t>(generated.size()) < request.raw_logits;
+  }
 
   /// Ends the current phase, adding its time to the right timing, and enters the next.
   void enter(Phase next);

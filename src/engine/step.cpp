@@ -174,11 +174,16 @@ void Engine::forward(const std::vector<int64_t>& rows) {
   const auto count = static_cast<int64_t>(step.wanted.size());
   const Tensor wanted = run.arena.matrix(count, 1, Dtype::kI32);
   const Tensor logits = run.arena.matrix(count, text.vocab_size, Dtype::kF32);
+  const Tensor tokens = run.arena.matrix(count, 1, Dtype::kI32);
   const Tensor x =
       run.arena.matrix(step.rows(), text.hidden_size, backend.activation_dtype(model.llama().dtype()));
   backend.upload(step.ids.data(), ids);
   backend.upload(step.wanted.data(), wanted);
   loaded_->batch->set(step.row_begin, step.start, step.tables, bound);
+  std::vector<SamplingRow> choices;
+  for (const Sequence* sequence : step.wanting)
+    choices.push_back(sequence ? sequence->sampling_row() : SamplingRow{});
+  loaded_->sampling->set(choices);
   const auto compute = [&] {
     model.llama().embed(run, ids, x);
     for (size_t s = 0; s < step.sequences.size(); s++) {
@@ -186,6 +191,7 @@ void Engine::forward(const std::vector<int64_t>& rows) {
     }
     run.watch("llm.embeds", {x.rows, x.cols}, x);
     model.llama().forward(run, x, *loaded_->batch, wanted, *loaded_->cache, logits);
+    backend.sample(logits, *loaded_->sampling, tokens);
   };
   if (records) {
     backend.repeat("decode " + std::to_string(step.rows()) + " x " + std::to_string(bound), compute);
@@ -194,9 +200,11 @@ void Engine::forward(const std::vector<int64_t>& rows) {
   }
 
   // From here on the step counts.
+  std::vector<int32_t> chosen(step.wanted.size());
+  backend.download(tokens, chosen.data());
   std::vector<std::vector<float>> host(step.wanted.size());
   for (size_t w = 0; w < step.wanted.size(); w++) {
-    if (step.wanting[w] == nullptr) continue;
+    if (step.wanting[w] == nullptr || !step.wanting[w]->wants_logits()) continue;
     host[w].resize(static_cast<size_t>(logits.cols));
     backend.download(logits.row_range(static_cast<int64_t>(w), 1), host[w].data());
   }
@@ -207,7 +215,7 @@ void Engine::forward(const std::vector<int64_t>& rows) {
     Sequence& sequence = *step.wanting[w];
     if (&sequence == step.traced)
       std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
-    consume(sequence, host[w]);
+    consume(sequence, chosen[w], host[w]);
   }
 }
 
@@ -225,8 +233,9 @@ void Engine::splice(const Sequence& sequence, const Tensor& x) {
   }
 }
 
-// Chooses the next token of a sequence from its logits and decides whether that was the last.
-void Engine::consume(Sequence& sequence, std::vector<float>& logits) {
+// Takes the next token of a sequence and decides whether it was the last. `logits` are empty unless asked
+// for.
+void Engine::consume(Sequence& sequence, int32_t token, const std::vector<float>& logits) {
   if (sequence.phase == Sequence::Phase::kPrefill) {
     sequence.enter(Sequence::Phase::kDecode);
     sequence.visual.clear();
@@ -240,19 +249,6 @@ void Engine::consume(Sequence& sequence, std::vector<float>& logits) {
   }
   if (step < request.raw_logits)
     sequence.raw_logits.insert(sequence.raw_logits.end(), logits.begin(), logits.end());
-  std::vector<float> original;
-  if (request.logprobs >= 0) original = logits;
-
-  if (step < request.min_tokens) {
-    for (const int32_t stop : request.stop_tokens) {
-      if (stop >= 0 && stop < static_cast<int64_t>(logits.size()))
-        logits[static_cast<size_t>(stop)] = -INFINITY;
-    }
-  }
-  std::vector<int32_t> history = request.history;
-  history.insert(history.end(), sequence.generated.begin(), sequence.generated.end());
-  warp_logits(logits, history, request.sampling);
-  const int32_t token = choose_token(logits, request.sampling, static_cast<uint64_t>(step));
   if (token < 0) {
     fail_sequence(
         sequence, ErrorCode::kDevice,
@@ -264,13 +260,14 @@ void Engine::consume(Sequence& sequence, std::vector<float>& logits) {
     return;
   }
   sequence.generated.push_back(token);
+  sequence.history.push_back(token);
   Event event;
   event.kind = Event::Kind::kToken;
   event.request = request.id;
   event.token = token;
   if (request.logprobs >= 0) {
     event.has_logprob = true;
-    event.logprob = token_logprob(original, token, request.logprobs, event.most).logprob;
+    event.logprob = token_logprob(logits, token, request.logprobs, event.most).logprob;
   }
   emit(sequence, std::move(event));
   if (step + 1 >= request.max_tokens) finish(sequence, Event::Reason::kLength);

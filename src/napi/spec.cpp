@@ -1,30 +1,14 @@
 #include "napi/spec.h"
 
-#include "cpu/cpu_backend.h"
 #include "model/file_store.h"
 #include "model/random_store.h"
+#include "napi/devices.h"
 
 namespace honeybee {
 namespace {
 
 constexpr int64_t kLongestContext = 100'000'000;
 constexpr int64_t kWide = 1 << 24;  // beyond any width of a network; keeps products of two within 64 bits
-
-Activation read_activation(const std::string& name) {
-  if (name == "silu") return Activation::kSilu;
-  if (name == "gelu") return Activation::kGelu;
-  if (name == "quick_gelu") return Activation::kQuickGelu;
-  if (name == "relu") return Activation::kRelu;
-  fail(ErrorCode::kCheckpoint, "unknown activation \"", name,
-       "\"; known are silu, gelu, quick_gelu and relu");
-}
-
-Dtype read_dtype(const std::string& name) {
-  for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF16}) {
-    if (name == dtype_name(dtype)) return dtype;
-  }
-  fail(ErrorCode::kOption, "unknown dtype \"", name, "\"; known are f32, bf16 and f16");
-}
 
 VisionConfig read_vision(const ObjectReader& r) {
   VisionConfig c;
@@ -35,7 +19,7 @@ VisionConfig read_vision(const ObjectReader& r) {
   c.image_size = r.integer("imageSize", 1, 65536);
   c.patch_size = r.integer("patchSize", 1, c.image_size);
   c.layer_norm_eps = static_cast<float>(r.number("layerNormEps"));
-  c.activation = read_activation(r.text("activation"));
+  c.activation = read_activation(r.text("activation"), ErrorCode::kCheckpoint);
   const std::vector<double> mean = r.numbers("imageMean");
   const std::vector<double> std = r.numbers("imageStd");
   require(mean.size() == 3 && std.size() == 3, ErrorCode::kOption,
@@ -65,7 +49,7 @@ ProjectorConfig read_projector(const ObjectReader& r, const VisionConfig& vision
   c.points = r.integer("points", 0, kWide);
   c.ffn_size = r.integer("ffnSize", 0, kWide);
   c.pooled_target = r.text("pooledTarget");
-  c.activation = read_activation(r.text("activation"));
+  c.activation = read_activation(r.text("activation"), ErrorCode::kCheckpoint);
   c.layer_norm_eps = static_cast<float>(r.number("layerNormEps"));
   require(!c.feature_layers.empty(), ErrorCode::kCheckpoint, "the projector names no feature layer");
   for (const int64_t layer : c.feature_layers) {
@@ -124,6 +108,21 @@ TensorRef read_tensor(const ObjectReader& r) {
 }
 
 }  // namespace
+
+Dtype read_dtype(const std::string& name) {
+  for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF16}) {
+    if (name == dtype_name(dtype)) return dtype;
+  }
+  fail(ErrorCode::kOption, "unknown dtype \"", name, "\"; known are f32, bf16 and f16");
+}
+
+Activation read_activation(const std::string& name, ErrorCode code) {
+  if (name == "silu") return Activation::kSilu;
+  if (name == "gelu") return Activation::kGelu;
+  if (name == "quick_gelu") return Activation::kQuickGelu;
+  if (name == "relu") return Activation::kRelu;
+  fail(code, "unknown activation \"", name, "\"; known are silu, gelu, quick_gelu and relu");
+}
 
 ModelConfig read_config(const ObjectReader& r) {
   ModelConfig config;
@@ -199,11 +198,7 @@ EngineOptions read_engine_options(const ObjectReader& r) {
   options.max_sequences = r.integer("maxSequences", 1, 65536);
   options.memory = static_cast<size_t>(r.integer_or("memory", 0));
 
-  const std::string device = r.text("device");
-  require(device == "cpu", ErrorCode::kDevice, "device \"", device, "\" is not in this build; it has cpu");
-  const auto threads = static_cast<int>(r.integer_or("threads", 0));
-  const bool invariant = r.boolean_or("batchInvariant", false);
-  options.backend = [threads, invariant] { return make_cpu_backend({threads, invariant}); };
+  options.backend = [device = read_device_options(r)] { return open_backend(device); };
 
   if (r.has("seed")) {
     const auto seed = static_cast<uint64_t>(r.integer("seed"));

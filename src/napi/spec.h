@@ -4,6 +4,11 @@
 
 namespace honeybee {
 
+/// "f32", "bf16" or "f16". Throws Error(kOption).
+Dtype read_dtype(const std::string& name);
+/// "silu", "gelu", "quick_gelu" or "relu". Throws an Error of this code.
+Activation read_activation(const std::string& name, ErrorCode code);
+
 /// The objects that lib/ passes in, as the structs of the layers below.
 ModelConfig read_config(const ObjectReader& config);
 WeightDtypes read_dtypes(const ObjectReader& dtypes);

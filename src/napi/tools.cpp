@@ -1,7 +1,7 @@
 #include "napi/tools.h"
 
-#include "cpu/cpu_backend.h"
-#include "engine/sampling.h"
+#include "core/sampling.h"
+#include "napi/devices.h"
 #include "napi/spec.h"
 
 namespace honeybee {
@@ -41,10 +41,29 @@ Napi::Value tensors(const Napi::CallbackInfo& info) {
   });
 }
 
-// describeCpu() → one line about the CPU backend.
-Napi::Value describe_cpu(const Napi::CallbackInfo& info) {
+Napi::Object describe(Napi::Env env, const DeviceInfo& device) {
+  Napi::Array isas = Napi::Array::New(env, device.isas.size());
+  for (uint32_t i = 0; i < device.isas.size(); i++) isas.Set(i, cpu::isa_name(device.isas[i]));
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("name", device.name);
+  out.Set("description", device.description);
+  out.Set("problem", device.problem);
+  out.Set("isas", isas);
+  return out;
+}
+
+// listDevices(kind?, path?) → the CPU, or the devices of a backend library.
+Napi::Value devices(const Napi::CallbackInfo& info) {
   return guarded_call(info.Env(), [&]() -> Napi::Value {
-    return Napi::String::New(info.Env(), make_cpu_backend({})->description());
+    std::vector<DeviceInfo> list;
+    if (info[0].IsString() && info[1].IsString()) {
+      list = list_devices(info[0].As<Napi::String>(), info[1].As<Napi::String>());
+    } else {
+      list.push_back(describe_cpu());
+    }
+    Napi::Array out = Napi::Array::New(info.Env(), list.size());
+    for (uint32_t i = 0; i < list.size(); i++) out.Set(i, describe(info.Env(), list[i]));
+    return out;
   });
 }
 
@@ -53,7 +72,7 @@ Napi::Value describe_cpu(const Napi::CallbackInfo& info) {
 void register_tools(Napi::Env env, Napi::Object exports) {
   exports.Set("warpLogits", Napi::Function::New(env, warp, "warpLogits"));
   exports.Set("listTensors", Napi::Function::New(env, tensors, "listTensors"));
-  exports.Set("describeCpu", Napi::Function::New(env, describe_cpu, "describeCpu"));
+  exports.Set("listDevices", Napi::Function::New(env, devices, "listDevices"));
 }
 
 }  // namespace honeybee

@@ -3,7 +3,7 @@
 
 namespace honeybee {
 
-/// Functions that need no model: warpLogits, listTensors, describeCpu.
+/// Functions that need no model: warpLogits, listTensors, listDevices.
 void register_tools(Napi::Env env, Napi::Object exports);
 
 }  // namespace honeybee

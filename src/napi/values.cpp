@@ -10,6 +10,19 @@ void throw_js(Napi::Env env, ErrorCode code, const std::string& message) {
   throw error;
 }
 
+const char* typed_array_name(napi_typedarray_type type) {
+  switch (type) {
+    case napi_float32_array:
+      return "a Float32Array";
+    case napi_int32_array:
+      return "an Int32Array";
+    case napi_uint8_array:
+      return "a Uint8Array";
+    default:
+      return "a typed array of the right type";
+  }
+}
+
 ObjectReader::ObjectReader(Napi::Value value, std::string path) : path_(std::move(path)) {
   require(value.IsObject(), ErrorCode::kOption, path_, " is not an object");
   object_ = value.As<Napi::Object>();
@@ -64,12 +77,12 @@ Napi::Array ObjectReader::array(const char* name) const {
 
 std::vector<double> ObjectReader::numbers(const char* name) const {
   const Napi::Array list = array(name);
-  std::vector<double> out(list.Length());
+  std::vector<double> out;  // grows: a length is a claim until the elements have been seen
   for (uint32_t i = 0; i < list.Length(); i++) {
     const Napi::Value v = list[i];
     require(v.IsNumber() && std::isfinite(v.As<Napi::Number>().DoubleValue()), ErrorCode::kOption, path_, ".",
             name, "[", i, "] is not a finite number");
-    out[i] = v.As<Napi::Number>().DoubleValue();
+    out.push_back(v.As<Napi::Number>().DoubleValue());
   }
   return out;
 }
@@ -89,7 +102,6 @@ ObjectReader ObjectReader::object(const char* name) const { return {object_.Get(
 std::vector<ObjectReader> ObjectReader::objects(const char* name) const {
   const Napi::Array list = array(name);
   std::vector<ObjectReader> out;
-  out.reserve(list.Length());
   for (uint32_t i = 0; i < list.Length(); i++) {
     out.emplace_back(Napi::Value(list[i]), path_ + "." + name + "[" + std::to_string(i) + "]");
   }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <new>
+#include <span>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -13,6 +14,9 @@ namespace honeybee {
 
 /// Throws `error` into JavaScript as an Error with its `code`.
 [[noreturn]] void throw_js(Napi::Env env, ErrorCode code, const std::string& message);
+
+/// "a Float32Array", for messages.
+const char* typed_array_name(napi_typedarray_type type);
 
 /// Runs the body of a method called from JavaScript; whatever C++ throws becomes a JavaScript error with a
 /// code.
@@ -35,6 +39,8 @@ class ObjectReader {
  public:
   ObjectReader(Napi::Value value, std::string path);
 
+  /// What the object is called in messages.
+  const std::string& path() const { return path_; }
   bool has(const char* name) const;
   int64_t integer(const char* name, int64_t least = 0, int64_t most = int64_t{1} << 53) const;
   int64_t integer_or(const char* name, int64_t otherwise) const;
@@ -49,16 +55,21 @@ class ObjectReader {
   std::vector<ObjectReader> objects(const char* name) const;
   std::vector<std::string> texts(const char* name) const;
 
-  /// The elements of a typed array of exactly this type.
+  /// The elements of a typed array of exactly this type, over shared memory too; valid until JavaScript runs
+  /// again. Empty for a detached one.
   template <class T>
-  std::vector<T> typed_array(const char* name, napi_typedarray_type type) const {
+  std::span<const T> elements(const char* name, napi_typedarray_type type) const {
     const Napi::Value v = object_.Get(name);
     require(v.IsTypedArray() && v.As<Napi::TypedArray>().TypedArrayType() == type, ErrorCode::kOption, path_,
-            ".", name, " is not a typed array of the right type");
-    const auto array = v.As<Napi::TypedArray>();
-    const auto* data =
-        reinterpret_cast<const T*>(static_cast<const char*>(array.ArrayBuffer().Data()) + array.ByteOffset());
-    return {data, data + array.ElementLength()};
+            ".", name, " is not ", typed_array_name(type));
+    const auto array = v.As<Napi::TypedArrayOf<T>>();
+    return {array.Data(), array.ElementLength()};
+  }
+  /// A copy of them.
+  template <class T>
+  std::vector<T> typed_array(const char* name, napi_typedarray_type type) const {
+    const std::span<const T> values = elements<T>(name, type);
+    return {values.begin(), values.end()};
   }
 
  private:

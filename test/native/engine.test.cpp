@@ -1,5 +1,6 @@
 // The engine under callers that race: every request ends exactly once, whatever is cancelled, detached or
 // stopped meanwhile. Runs under TSan too.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -24,8 +25,13 @@ TEST(engine_answers_are_the_same_alone_and_together) {
     EXPECT_TRUE(sink->wait_ends(id + 1));
   }
   const auto together = std::make_shared<Recorder>();
+  std::latch gate(1);
+  EngineOptions options = gated_options(gate);
+  options.max_sequences = 6;
+  Engine second(std::move(options), together);
   for (uint64_t id = 0; id < 6; id++)
-    engine.submit(id % 2 ? image_request(id, 12) : text_request(id, 12), together);
+    second.submit(id % 2 ? image_request(id, 12) : text_request(id, 12), together);
+  gate.count_down();
   EXPECT_TRUE(together->wait_ends(6));
   for (uint64_t id = 0; id < 6; id++) {
     EXPECT_EQ(sink->tokens(id).size(), size_t{12});
@@ -33,6 +39,23 @@ TEST(engine_answers_are_the_same_alone_and_together) {
     EXPECT_TRUE(sink->end(id).reason == Reason::kLength);
     EXPECT_EQ(sink->end(id).message, std::string());
   }
+  // A step encodes at most one image, so the third one's answer begins two steps after the first's.
+  const auto steps = together->steps();
+  EXPECT_EQ(steps.size(), size_t{14});
+  EXPECT_EQ(std::ranges::count_if(steps, [](const auto& step) { return step.size() == 6; }), 10);
+}
+
+TEST(engine_gives_each_answer_one_token_a_step) {
+  const auto sink = std::make_shared<Recorder>();
+  std::latch gate(1);
+  Engine engine(gated_options(gate), sink);
+  for (uint64_t id = 0; id < 4; id++) engine.submit(text_request(id, 50), sink);
+  gate.count_down();
+  EXPECT_TRUE(sink->wait_ends(4));
+  const auto steps = sink->steps();
+  EXPECT_EQ(steps.size(), size_t{50});
+  const std::vector<uint64_t> all = {0, 1, 2, 3};
+  for (const auto& step : steps) EXPECT_TRUE(step == all);
 }
 
 TEST(engine_refuses_one_bad_request_and_serves_the_next) {
@@ -65,11 +88,13 @@ TEST(engine_refuses_one_bad_request_and_serves_the_next) {
 
 TEST(engine_cancel_ends_one_and_leaves_the_others) {
   const auto sink = std::make_shared<Recorder>();
+  sink->hold_at(0, 150);
   Engine engine(tiny_options(), sink);
   engine.submit(text_request(0, kEndless), sink);
   engine.submit(text_request(1, 200), sink);
   EXPECT_TRUE(sink->wait_tokens(0, 5));
   engine.cancel(sink.get(), 0);
+  sink->resume();
   engine.cancel(sink.get(), 0);
   engine.cancel(sink.get(), 999);
   EXPECT_TRUE(sink->wait_ends(2));
@@ -88,9 +113,9 @@ TEST(engine_gives_back_the_blocks_of_what_ended) {
     if (id % 2) engine.cancel(sink.get(), id);
   }
   EXPECT_TRUE(sink->wait_ends(20));
-  // The figures are written after the step that ended the last one.
-  for (int i = 0; i < 1000 && engine.load().free_blocks != blocks; i++)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  // The figures are written after the step that ended the last one; an engine that stops finishes it.
+  engine.stop();
+  EXPECT_TRUE(sink->wait_closed());
   EXPECT_EQ(engine.load().free_blocks, blocks);
   EXPECT_EQ(engine.load().running, int64_t{0});
 }
@@ -129,6 +154,7 @@ TEST(engine_stop_races_with_everything) {
   for (int round = 0; round < 12; round++) {
     const auto opener = std::make_shared<Recorder>();
     const auto other = std::make_shared<Recorder>();
+    other->hold_at(0, 1000);
     {
       Engine engine(tiny_options(), opener);
       std::atomic<uint64_t> submitted{0};
@@ -143,6 +169,7 @@ TEST(engine_stop_races_with_everything) {
       // From while it loads to while it decodes.
       std::this_thread::sleep_for(std::chrono::milliseconds(round));
       engine.stop();
+      other->resume();
       caller.join();
       EXPECT_TRUE(opener->wait_closed());
       EXPECT_TRUE(other->wait_ends(submitted));
@@ -157,19 +184,58 @@ TEST(engine_stop_races_with_everything) {
 
 TEST(engine_detached_users_end_and_leave_the_others) {
   const auto opener = std::make_shared<Recorder>();
-  auto leaver = std::make_shared<Recorder>();
+  const auto leaver = std::make_shared<Recorder>();
+  leaver->hold_at(1, 1000);
   Engine engine(tiny_options(), opener);
   engine.attach(leaver);
   engine.submit(text_request(0, 300), opener);
   engine.submit(text_request(1, kEndless), leaver);
   EXPECT_TRUE(leaver->wait_tokens(1, 1));
   engine.detach(leaver.get());
+  leaver->resume();
   EXPECT_TRUE(opener->wait_ends(1));
   EXPECT_TRUE(opener->end(0).reason == Reason::kLength);
   EXPECT_TRUE(leaver->wait_ends(1));
   EXPECT_TRUE(leaver->end(1).reason == Reason::kAbort);
   engine.stop();
   EXPECT_TRUE(opener->wait_closed());
+}
+
+/// Random weights that tell of each tensor that is opened.
+class WatchedStore final : public TensorStore {
+ public:
+  explicit WatchedStore(std::function<void()> watch) : watch_(std::move(watch)) {}
+  std::unique_ptr<RowSource> open(const std::string& name, const TensorShape& shape) override {
+    watch_();
+    return store_.open(name, shape);
+  }
+
+ private:
+  RandomStore store_{1};
+  std::function<void()> watch_;
+};
+
+TEST(engine_that_is_stopped_while_it_loads_reads_no_further) {
+  std::latch reading(1);
+  std::latch stopped(1);
+  std::atomic<int> opened{0};
+  EngineOptions options = tiny_options();
+  options.store = [&] {
+    return std::make_unique<WatchedStore>([&] {
+      if (++opened != 2) return;
+      reading.count_down();
+      stopped.wait();
+    });
+  };
+  const auto sink = std::make_shared<Recorder>();
+  Engine engine(std::move(options), sink);
+  reading.wait();
+  engine.stop();
+  stopped.count_down();
+  EXPECT_TRUE(sink->wait_closed());
+  EXPECT_TRUE(sink->closed().reason == Reason::kAbort);
+  EXPECT_EQ(sink->ready(), 0);
+  EXPECT_EQ(opened.load(), 2);
 }
 
 /// Weights that cannot be read.

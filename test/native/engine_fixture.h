@@ -2,6 +2,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <latch>
 #include <map>
 #include <mutex>
 
@@ -16,7 +17,8 @@ namespace honeybee::testing {
 class Recorder final : public EventSink {
  public:
   void deliver(std::vector<Event> events) override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    std::vector<uint64_t> step;
     for (Event& event : events) {
       switch (event.kind) {
         case Event::Kind::kProgress:
@@ -26,6 +28,7 @@ class Recorder final : public EventSink {
           break;
         case Event::Kind::kToken:
           if (ends_.contains(event.request)) late_tokens_++;
+          step.push_back(event.request);
           tokens_[event.request].push_back(event.token);
           break;
         case Event::Kind::kEnd:
@@ -36,6 +39,20 @@ class Recorder final : public EventSink {
           break;
       }
     }
+    if (!step.empty()) steps_.push_back(std::move(step));
+    changed_.notify_all();
+    changed_.wait_for(lock, kPatience, [this] { return tokens_[hold_request_].size() < hold_tokens_; });
+  }
+
+  /// Lets the engine wait as soon as a request has so many tokens, until `resume`: an endless answer cannot
+  /// reach the end of its context while the test waits for a processor.
+  void hold_at(uint64_t request, size_t tokens) {
+    const std::lock_guard lock(mutex_);
+    hold_request_ = request;
+    hold_tokens_ = tokens;
+  }
+  void resume() {
+    hold_at(0, SIZE_MAX);
     changed_.notify_all();
   }
 
@@ -56,6 +73,11 @@ class Recorder final : public EventSink {
   std::vector<int32_t> tokens(uint64_t request) {
     const std::lock_guard lock(mutex_);
     return tokens_[request];
+  }
+  /// The requests that each step gave a token, in the order of the events.
+  std::vector<std::vector<uint64_t>> steps() {
+    const std::lock_guard lock(mutex_);
+    return steps_;
   }
   /// The one end of a request; a failure is recorded if it ended not at all or twice.
   Event end(uint64_t request) {
@@ -82,13 +104,19 @@ class Recorder final : public EventSink {
  private:
   bool wait(const std::function<bool()>& condition) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, std::chrono::seconds(20), condition);
+    return changed_.wait_for(lock, kPatience, condition);
   }
+
+  /// Only a test that fails waits so long.
+  static constexpr std::chrono::seconds kPatience{60};
 
   std::mutex mutex_;
   std::condition_variable changed_;
   int ready_ = 0;
   int late_tokens_ = 0;  // after the end of their request
+  uint64_t hold_request_ = 0;
+  size_t hold_tokens_ = SIZE_MAX;
+  std::vector<std::vector<uint64_t>> steps_;
   std::map<uint64_t, std::vector<int32_t>> tokens_;
   std::map<uint64_t, std::vector<Event>> ends_;
   std::vector<Event> closed_;
@@ -137,6 +165,17 @@ inline EngineOptions tiny_options() {
   options.store = [] { return std::make_unique<RandomStore>(1); };
   options.context = 4096;
   options.max_sequences = 4;
+  return options;
+}
+
+/// An engine that loads once the gate opens: it finds all requests that were submitted before, and admits
+/// them together.
+inline EngineOptions gated_options(std::latch& gate) {
+  EngineOptions options = tiny_options();
+  options.store = [&gate] {
+    gate.wait();
+    return std::make_unique<RandomStore>(1);
+  };
   return options;
 }
 

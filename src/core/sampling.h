@@ -35,6 +35,27 @@ int32_t choose_token(std::span<const float> warped, const SamplingOptions& optio
 /// so that every device and batch draws the same.
 float philox_uniform(uint64_t seed, uint32_t sequence, uint64_t position);
 
+/// What the choice of the next token of one sequence depends on beside its logits.
+struct SamplingRow {
+  const SamplingOptions* options = nullptr;  ///< null: the defaults
+  std::span<const int32_t> history;          ///< tokens that the penalties and the n-gram rule look at
+  std::span<const int32_t> banned;           ///< ruled out this time
+  uint64_t position = 0;                     ///< how many tokens were drawn before
+};
+
+/// The rows of a step as Backend::sample takes them. Made by a backend, which keeps them where it reads them;
+/// `set` rewrites them in place.
+class SamplingBatch {
+ public:
+  virtual ~SamplingBatch() = default;
+  /// What `rows` points to is not kept beyond the next `sample`.
+  virtual void set(std::span<const SamplingRow> rows) { rows_.assign(rows.begin(), rows.end()); }
+  std::span<const SamplingRow> rows() const { return rows_; }
+
+ protected:
+  std::vector<SamplingRow> rows_;
+};
+
 struct TokenLogprob {
   int32_t token = 0;
   float logprob = 0.0f;

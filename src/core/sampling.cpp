@@ -1,4 +1,4 @@
-#include "engine/sampling.h"
+#include "core/sampling.h"
 
 #include <algorithm>
 #include <cmath>
@@ -84,7 +84,8 @@ void keep_top_p(std::span<float> logits, float p) {
       uncertain.push_back(i);
     }
   }
-  std::sort(uncertain.begin(), uncertain.end(), [&](size_t a, size_t b) { return logits[a] < logits[b]; });
+  std::sort(uncertain.begin(), uncertain.end(),
+            [&](size_t a, size_t b) { return logits[a] != logits[b] ? logits[a] < logits[b] : a < b; });
   for (size_t i = 0; i + 1 < uncertain.size(); i++) {
     cumulative += weights[uncertain[i]];
     if (cumulative > removable) break;

@@ -1,0 +1,46 @@
+#include "cuda/cuda.h"
+
+#include "cuda/products.h"
+#include "cuda/staging.h"
+
+namespace honeybee::cuda {
+
+namespace {
+
+// Selects the device for this thread and asks for its size.
+int use_device(int device) {
+  HB_CUDA(cudaSetDevice(device));
+  int multiprocessors = 0;
+  HB_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
+  return multiprocessors;
+}
+
+}  // namespace
+
+Cuda::Cuda(int index, size_t memory_limit)
+    : device(index), multiprocessors(use_device(index)), budget(std::make_unique<Budget>(memory_limit)) {
+  staging = std::make_unique<Staging>(stream);
+  products = std::make_unique<Products>(*this);
+}
+
+// Work that still runs uses what the members hold.
+Cuda::~Cuda() { cudaStreamSynchronize(stream); }
+
+void* Cuda::scratch(int slot, size_t bytes) {
+  auto& memory = scratch_[slot];
+  if (memory == nullptr || memory->bytes() < bytes) {
+    require(!recording, ErrorCode::kDevice, "an operation needs ", bytes,
+            " bytes of scratch memory that it did not need when it ran before the recording");
+    if (memory != nullptr) retire(std::move(memory));
+    memory = std::make_unique<DeviceMemory>(*budget, bytes, stream);
+  }
+  return memory->data();
+}
+
+void Cuda::retire(std::unique_ptr<DeviceMemory> memory) {
+  HB_CUDA(cudaStreamSynchronize(stream));
+  memory.reset();
+  generation_++;
+}
+
+}  // namespace honeybee::cuda

@@ -1,0 +1,66 @@
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/backend.h"
+#include "cuda/check.h"
+#include "cuda/memory.h"
+
+namespace honeybee::cuda {
+
+class Products;
+class Staging;
+
+/// A stream of its own, which waits for no other.
+class Stream {
+ public:
+  Stream() { HB_CUDA(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking)); }
+  ~Stream() { cudaStreamDestroy(stream_); }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  operator cudaStream_t() const { return stream_; }
+
+ private:
+  cudaStream_t stream_ = nullptr;
+};
+
+/// What the operations need of the device they run on. One stream carries all work of a backend, in order.
+struct Cuda {
+  /// `memory_limit` 0: what the device has. Throws Error(kDevice) if it cannot be used.
+  Cuda(int device, size_t memory_limit);
+  ~Cuda();
+  Cuda(const Cuda&) = delete;
+  Cuda& operator=(const Cuda&) = delete;
+
+  /// Device memory of at least `bytes` whose content is undefined, the same at every call until a larger one
+  /// is asked for. Each operation uses slots of its own choice during one call; the next operation may
+  /// overwrite them. Throws inside a recording if it would have to grow.
+  void* scratch(int slot, size_t bytes);
+  template <class T>
+  T* scratch(int slot, int64_t count) {
+    return static_cast<T*>(scratch(slot, static_cast<size_t>(count) * sizeof(T)));
+  }
+
+  /// Frees memory that recordings may use, once the stream has no work with it any more.
+  void retire(std::unique_ptr<DeviceMemory> memory);
+  /// Changes whenever memory is retired: what was recorded before may not run again.
+  uint64_t generation() const { return generation_; }
+
+  const int device;
+  const int multiprocessors;
+  const Stream stream;
+  std::unique_ptr<Budget> budget;      ///< bytes that this backend may hold
+  std::unique_ptr<Staging> staging;    ///< pinned host memory on the way to the device
+  std::unique_ptr<Products> products;  ///< cuBLASLt with its plans
+  bool recording = false;              ///< between the begin and the end of a capture
+
+ private:
+  static constexpr int kSlots = 8;
+  std::unique_ptr<DeviceMemory> scratch_[kSlots];
+  uint64_t generation_ = 0;
+};
+
+}  // namespace honeybee::cuda

@@ -1,0 +1,58 @@
+// What the engine's thread tells its users: how requests end, and of the engine as a whole.
+#include "engine/loaded.h"
+
+namespace honeybee {
+
+void Engine::announce(Event event) {
+  std::vector<std::shared_ptr<EventSink>> listeners;
+  {
+    const std::lock_guard lock(mutex_);
+    if (event.kind == Event::Kind::kReady) ready_ = true;
+    if (event.kind == Event::Kind::kClosed) closed_ = event;
+    listeners = listeners_;
+  }
+  for (const auto& listener : listeners) listener->deliver({event});
+}
+
+void Engine::finish(Sequence& sequence, Event::Reason reason) {
+  if (sequence.phase == Sequence::Phase::kFinished) return;
+  sequence.enter(Sequence::Phase::kFinished);
+  if (loaded_) loaded_->blocks.give_back(sequence.blocks);
+  sequence.visual.clear();
+  Event event = Event::end(sequence.request.id, reason);
+  event.timings = sequence.timings;
+  event.trace = std::move(sequence.trace);
+  event.raw_logits = std::move(sequence.raw_logits);
+  event.visual_tokens = std::move(sequence.visual_tokens);
+  emit(sequence, std::move(event));
+}
+
+void Engine::fail_sequence(Sequence& sequence, ErrorCode code, const std::string& message) {
+  if (sequence.phase == Sequence::Phase::kFinished) return;
+  sequence.enter(Sequence::Phase::kFinished);
+  if (loaded_) loaded_->blocks.give_back(sequence.blocks);
+  sequence.visual.clear();
+  Event event = Event::end(sequence.request.id, Event::Reason::kError);
+  event.code = code;
+  event.message = message;
+  event.timings = sequence.timings;
+  emit(sequence, std::move(event));
+}
+
+void Engine::emit(const Sequence& sequence, Event event) {
+  for (auto& [sink, events] : outbox_) {
+    if (sink == sequence.sink) {
+      events.push_back(std::move(event));
+      return;
+    }
+  }
+  outbox_.emplace_back(sequence.sink, std::vector<Event>{});
+  outbox_.back().second.push_back(std::move(event));
+}
+
+void Engine::flush() {
+  for (auto& [sink, events] : outbox_) sink->deliver(std::move(events));
+  outbox_.clear();
+}
+
+}  // namespace honeybee

@@ -1,0 +1,8 @@
+// Every case of golden/models through the CUDA sources: on a GPU where one answers, on the simulator everywhere.
+import t from "tap";
+import { listDevices } from "../lib/devices.js";
+import { compareWithGoldens } from "./support/model-goldens.js";
+
+const devices = listDevices().filter(({ name, usable }) => usable && /^(simt|cuda:0)$/.test(name));
+t.ok(devices.length > 0, "the simulator or a GPU is there");
+for (const { name } of devices) compareWithGoldens(t, name);

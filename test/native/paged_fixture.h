@@ -1,0 +1,177 @@
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "expected.h"
+#include "reference.h"
+
+/// Texts before RoPE, and a cache that serves them in steps.
+namespace honeybee::testing {
+
+struct Heads {
+  int64_t count;
+  int64_t kv;
+  int64_t dim;
+};
+
+inline std::vector<float> rope_table(int64_t positions, int64_t dim) {
+  std::vector<float> table(positions * dim);
+  for (int64_t p = 0; p < positions; p++) {
+    for (int64_t i = 0; i < dim / 2; i++) {
+      const double angle = static_cast<double>(p) * std::pow(10000.0, -2.0 * static_cast<double>(i) / dim);
+      table[p * dim + i] = static_cast<float>(std::cos(angle));
+      table[p * dim + dim / 2 + i] = static_cast<float>(std::sin(angle));
+    }
+  }
+  return table;
+}
+
+/// One text's projections before RoPE.
+struct Text {
+  Heads heads;
+  int64_t length;
+  Dtype dtype;  ///< of activations
+  std::vector<float> q, k, v;
+
+  Text(const Heads& h, int64_t rows, uint64_t seed, Dtype activations)
+      : heads(h), length(rows), dtype(activations) {
+    Random random(seed);
+    q = rounded(random.normals(rows * h.count * h.dim), dtype);
+    k = rounded(random.normals(rows * h.kv * h.dim), dtype);
+    v = rounded(random.normals(rows * h.kv * h.dim), dtype);
+  }
+
+  float scale() const { return 1.0f / std::sqrt(static_cast<float>(heads.dim)); }
+
+  /// Each row's attention, with what is stored in between rounded as it is stored.
+  template <class T>
+  std::vector<T> attention(const std::vector<float>& table, Dtype cache) const {
+    const std::vector<float> turned_q = rounded(turned(q, table, heads.count), dtype);
+    const std::vector<float> turned_k = rounded(turned(k, table, heads.kv), cache);
+    return reference::causal_attention<T>(turned_q, turned_k, rounded(v, cache), heads.count, heads.kv,
+                                          heads.dim, scale());
+  }
+
+  std::vector<float> turned(const std::vector<float>& x, const std::vector<float>& table,
+                            int64_t count) const {
+    const std::vector<double> y = reference::rope<double>(x, table, 0, count, heads.dim);
+    return {y.begin(), y.end()};
+  }
+};
+
+/// Rows [begin, end) of a text in a step.
+struct Piece {
+  const Text* text;
+  int64_t slot;  ///< which block table
+  int64_t begin;
+  int64_t end;
+};
+
+/// What backends get of the pieces of one step.
+struct Step {
+  std::vector<int32_t> row_begin{0}, start, blocks;
+  std::vector<float> q, k, v;
+
+  void add(const Piece& p, const std::vector<int32_t>& table) {
+    const Heads& heads = p.text->heads;
+    append(q, p.text->q, p, heads.count * heads.dim);
+    append(k, p.text->k, p, heads.kv * heads.dim);
+    append(v, p.text->v, p, heads.kv * heads.dim);
+    row_begin.push_back(row_begin.back() + static_cast<int32_t>(p.end - p.begin));
+    start.push_back(static_cast<int32_t>(p.begin));
+    blocks.insert(blocks.end(), table.begin(), table.end());
+  }
+
+  int64_t rows() const { return row_begin.back(); }
+  int64_t sequences() const { return static_cast<int64_t>(start.size()); }
+
+ private:
+  static void append(std::vector<float>& to, const std::vector<float>& from, const Piece& p, int64_t width) {
+    to.insert(to.end(), from.begin() + p.begin * width, from.begin() + p.end * width);
+  }
+};
+
+/// A cache with a table of blocks per text; blocks are dealt backwards and interleaved, as after many
+/// requests.
+class Server {
+ public:
+  static constexpr int64_t kTexts = 4;
+  static constexpr int64_t kMaxBlocks = 44;
+
+  /// `aligned`: rows of activations can be read in vectors; else they begin anywhere.
+  Server(Backend& backend, const Heads& heads, Dtype cache, Dtype activations, bool aligned = false)
+      : backend_(backend),
+        heads_(heads),
+        dtype_(activations),
+        aligned_(aligned),
+        table_(rope_table(16 * kMaxBlocks, heads.dim)) {
+    cache_ = backend.make_kv_cache({.layers = 2,
+                                    .kv_heads = heads.kv,
+                                    .head_dim = heads.dim,
+                                    .blocks = kTexts * kMaxBlocks,
+                                    .dtype = cache});
+    for (int64_t t = 0; t < kTexts; t++) {
+      for (int64_t b = 0; b < kMaxBlocks; b++) {
+        blocks_[t].push_back(static_cast<int32_t>((kMaxBlocks - 1 - b) * kTexts + t));
+      }
+    }
+  }
+
+  const std::vector<float>& table() const { return table_; }
+
+  Step prepare(const std::vector<Piece>& pieces) const {
+    Step step;
+    for (const Piece& p : pieces) step.add(p, blocks_[p.slot]);
+    return step;
+  }
+
+  /// rope_append and paged_attention, which uses `queries` (rotated in place) and writes `out`.
+  void run(const Tensor& queries, const Tensor& k, const Tensor& v, const Tensor& table,
+           const PagedBatch& batch, int64_t layer, const Tensor& out) {
+    backend_.rope_append(queries, k, v, table, batch, layer, *cache_);
+    backend_.paged_attention(queries, *cache_, batch, layer, 1.0f / std::sqrt(static_cast<float>(heads_.dim)),
+                             out);
+  }
+
+  /// Both operations of one step; the result of each piece.
+  std::vector<std::vector<float>> step(const std::vector<Piece>& pieces, int64_t layer = 1,
+                                       int64_t length_bound = 0) {
+    const Step s = prepare(pieces);
+    const int64_t rows = s.rows();
+    const auto batch = backend_.make_batch(
+        {.sequences = s.sequences(), .rows = std::max<int64_t>(rows, 1), .blocks = kMaxBlocks});
+    batch->set(s.row_begin, s.start, s.blocks, length_bound);
+    const int64_t width = heads_.count * heads_.dim;
+    const int64_t kv_width = heads_.kv * heads_.dim;
+    Fixture fixture(backend_);
+    const Tensor queries = fixture.in_place(dtype_, rows, width, s.q, aligned_ ? 8 : 5);
+    const Tensor out = fixture.output(dtype_, rows, width, aligned_ ? 0 : 1);
+    run(queries, fixture.input(dtype_, rows, kv_width, s.k, aligned_ ? 16 : 3),
+        fixture.input(dtype_, rows, kv_width, s.v, aligned_ ? 0 : 1),
+        fixture.parameter(table_, 16 * kMaxBlocks), *batch, layer, out);
+    return split(fixture.values(out), s);
+  }
+
+  /// The rows of each piece.
+  std::vector<std::vector<float>> split(const std::vector<float>& values, const Step& s) const {
+    const int64_t width = heads_.count * heads_.dim;
+    std::vector<std::vector<float>> results;
+    for (int64_t i = 0; i < s.sequences(); i++)
+      results.emplace_back(values.begin() + s.row_begin[i] * width,
+                           values.begin() + s.row_begin[i + 1] * width);
+    return results;
+  }
+
+ private:
+  Backend& backend_;
+  Heads heads_;
+  Dtype dtype_;
+  bool aligned_;
+  std::vector<float> table_;
+  std::vector<int32_t> blocks_[kTexts];
+  std::unique_ptr<KvCache> cache_;
+};
+
+}  // namespace honeybee::testing
