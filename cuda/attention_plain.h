@@ -10,7 +10,7 @@ namespace honeybee::cuda {
 /// become floats in shared memory. A lane scores keys lane and lane + 32 of a tile and sums columns lane,
 /// lane + 32, … The members mean what they mean in TensorTile.
 template <class C>
-class PlainTile {
+class [[gnu::visibility("default")]] PlainTile {
  public:
   using Key = C;
   static constexpr int kThreads = 256;

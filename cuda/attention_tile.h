@@ -27,9 +27,10 @@ __device__ __forceinline__ uint32_t packed_pair(float low, float high, __half /*
 /// The attention of 16·kWarps queries in one block, one object a thread. `C` (bf16 or f16) is the dtype of
 /// keys and values, to which queries and probabilities are rounded; sums are float. Head dimensions are
 /// multiples of 16 up to kDim (64, 128 or 256). A lane holds rows lane / 4 and lane / 4 + 8 of its warp, and
-/// of each eight columns the two that begin at 2·(lane % 4), as mma_16816 has them.
+/// of each eight columns the two that begin at 2·(lane % 4), as mma_16816 has them. Visible, so
+/// that kernels made with it have a symbol by which the simulator names them.
 template <class C, int kDim, int kWarps>
-class TensorTile {
+class [[gnu::visibility("default")]] TensorTile {
  public:
   using Key = C;
   static constexpr int kThreads = 32 * kWarps;

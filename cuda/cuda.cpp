@@ -17,8 +17,8 @@ int use_device(int device) {
 
 }  // namespace
 
-Cuda::Cuda(int index, size_t memory_limit)
-    : device(index), multiprocessors(use_device(index)), budget(std::make_unique<Budget>(memory_limit)) {
+Cuda::Cuda(int index, std::shared_ptr<Budget> shared_budget)
+    : device(index), multiprocessors(use_device(index)), budget(std::move(shared_budget)) {
   staging = std::make_unique<Staging>(stream);
   products = std::make_unique<Products>(*this);
 }

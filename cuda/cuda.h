@@ -29,8 +29,8 @@ class Stream {
 
 /// What the operations need of the device they run on. One stream carries all work of a backend, in order.
 struct Cuda {
-  /// `memory_limit` 0: what the device has. Throws Error(kDevice) if it cannot be used.
-  Cuda(int device, size_t memory_limit);
+  /// Throws Error(kDevice) if the device cannot be used.
+  Cuda(int device, std::shared_ptr<Budget> budget);
   ~Cuda();
   Cuda(const Cuda&) = delete;
   Cuda& operator=(const Cuda&) = delete;
@@ -52,7 +52,7 @@ struct Cuda {
   const int device;
   const int multiprocessors;
   const Stream stream;
-  std::unique_ptr<Budget> budget;      ///< bytes that this backend may hold
+  std::shared_ptr<Budget> budget;      ///< bytes that this backend may hold
   std::unique_ptr<Staging> staging;    ///< pinned host memory on the way to the device
   std::unique_ptr<Products> products;  ///< cuBLASLt with its plans
   bool recording = false;              ///< between the begin and the end of a capture

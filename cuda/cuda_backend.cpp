@@ -13,15 +13,35 @@ namespace {
 
 using cuda::Cuda;
 
+class EventMark final : public Mark {
+ public:
+  explicit EventMark(cudaStream_t stream) {
+    HB_CUDA(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming));
+    HB_CUDA(cudaEventRecord(event_, stream));
+  }
+  ~EventMark() override { cudaEventDestroy(event_); }
+
+  bool reached() override {
+    const cudaError_t status = cudaEventQuery(event_);
+    if (status == cudaErrorNotReady) return false;
+    HB_CUDA(status);
+    return true;
+  }
+  void wait() override { HB_CUDA(cudaEventSynchronize(event_)); }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(const BackendOptions& options)
-      : name_(options.name),
+  CudaBackend(const BackendOptions& options, std::shared_ptr<cuda::Budget> budget)
+      : options_(options),
         description_(cuda::find_device(options.index).description()),
-        cuda_(options.index, options.memory),
+        cuda_(options.index, std::move(budget)),
         recordings_(cuda_) {}
 
-  std::string name() const override { return name_; }
+  std::string name() const override { return options_.name; }
 
   std::string description() const override { return description_; }
 
@@ -50,6 +70,10 @@ class CudaBackend final : public Backend {
     recordings_.repeat(key, operations);
   }
   bool records() const override { return true; }
+
+  std::unique_ptr<Mark> mark() override { return std::make_unique<EventMark>(cuda_.stream); }
+
+  std::unique_ptr<Backend> beside() override { return std::make_unique<CudaBackend>(options_, cuda_.budget); }
 
  private:
   static size_t row_bytes(const Tensor& t) { return static_cast<size_t>(t.cols) * dtype_size(t.dtype); }
@@ -142,7 +166,7 @@ class CudaBackend final : public Backend {
     cuda::deformable_sample(cuda_, value, offsets, logits, reference, shape, y);
   }
 
-  std::string name_;
+  BackendOptions options_;
   std::string description_;
   Cuda cuda_;
   cuda::Recordings recordings_;
@@ -151,7 +175,7 @@ class CudaBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> make_cuda_backend(const BackendOptions& options) {
-  return std::make_unique<CudaBackend>(options);
+  return std::make_unique<CudaBackend>(options, std::make_shared<cuda::Budget>(options.memory));
 }
 
 }  // namespace honeybee

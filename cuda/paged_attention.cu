@@ -46,8 +46,10 @@ bool one_row_each(const PagedBatch& batch) {
 // two blocks a multiprocessor. The grid depends on rows and sequences only, so that a recording holds for any
 // division among them; slots without a tile exit. Late rows, which have the most keys, begin first. Any
 // group, dimensions up to 256. C is the only dtype parameter; those of q and out are known at run time.
+// (The second launch bound keeps ptxas from spilling on sm_86 and sm_89 to fit a third block.)
 template <class Tile>
-__global__ void __launch_bounds__(Tile::kThreads) paged_attention_kernel(PagedCall<typename Tile::Key> call) {
+__global__ void __launch_bounds__(Tile::kThreads, 1)
+    paged_attention_kernel(PagedCall<typename Tile::Key> call) {
   const int64_t slot = gridDim.x - 1 - blockIdx.x;
   const int sequence = sequence_at<Tile::kRows>(call, slot);
   const int64_t first = (slot - first_slot<Tile::kRows>(call, sequence)) * Tile::kRows;

@@ -102,8 +102,10 @@ struct Products::Plan {
       preference.set(attribute, kAlignment);
     lt::Heuristic best{};
     int found = 0;
-    HB_CUBLASLT(lt::functions().MatmulAlgoGetHeuristic(handle, operation, w, x, y, y, preference,
-                                                       /*requested=*/1, &best, &found));
+    const lt::Status status =
+        lt::functions().MatmulAlgoGetHeuristic(handle, operation, w, x, y, y, preference,
+                                               /*requested=*/1, &best, &found);
+    if (status != lt::Status::kNotSupported) HB_CUBLASLT(status);
     require(found == 1 && best.state == lt::Status::kSuccess, ErrorCode::kDevice,
             "cuBLASLt has no algorithm for ", dtype_name(shape.factors), " [", shape.rows, ", ", shape.depth,
             "] x [", shape.outputs, ", ", shape.depth, "] to ", dtype_name(shape.sums));

@@ -185,7 +185,8 @@ double DecoderBench::time_decode(int64_t sequences) {
   // Keys and values of real prompts: a cache of zeros would be read faster.
   for (int64_t s = 0; s < sequences; s++) step.fill(s, context - 1);
   const double seconds = bench_.median_seconds([&] { step.decode(); }, [] {});
-  used_ = bench_.device_memory - bench_.backend.free_memory();
+  const size_t free = bench_.backend.free_memory();
+  used_ = free < bench_.device_memory ? bench_.device_memory - free : 0;
   kv_bytes_ = step.kv_bytes();
   return seconds;
 }

@@ -49,12 +49,12 @@ ProjectorConfig projector(const std::string& type, const VisionConfig& vision, c
 void shrink(Workload& work) {
   work.vision.hidden_size = 32;
   work.vision.intermediate_size = 48;
-  work.vision.layers = 2;
+  work.vision.layers = 1;
   work.vision.heads = 2;
   work.vision.image_size = 42;
   work.text.hidden_size = 48;
   work.text.intermediate_size = 64;
-  work.text.layers = 2;
+  work.text.layers = 1;
   work.text.heads = work.text.kv_heads = 2;
   work.text.head_dim = 24;
   work.text.vocab_size = 96;
@@ -64,7 +64,7 @@ void shrink(Workload& work) {
   work.d_abs.ffn_size = 32;
   work.prompts = {5, 17};
   work.context = 20;
-  work.samples = 2;
+  work.samples = 1;
   work.sample_seconds = 0.0;
   work.rates = {.stream_bytes = 1 << 12, .width = 32, .rows = 4, .samples = 1, .sample_seconds = 0.0};
 }

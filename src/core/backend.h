@@ -53,6 +53,15 @@ class Memory {
   virtual size_t bytes() const = 0;
 };
 
+/// A point in the work that a backend was given.
+class Mark {
+ public:
+  virtual ~Mark() = default;
+  /// Whether all work before it has ended; throws what it failed of.
+  virtual bool reached() = 0;
+  virtual void wait() = 0;
+};
+
 /// A device that computes the network. The public methods check shapes and dtypes once for all devices, so
 /// that each rejects the same bad input with the same words (Error kOption), then call the private virtual of
 /// the same name. Activations are Tensors of `activation_dtype()`; vectors (biases, norm weights, tables that
@@ -76,6 +85,12 @@ class Backend {
   /// Between host memory and a tensor of the same dtype, row by row without gaps on the host side.
   virtual void upload(const void* host, const Tensor& target) = 0;
   virtual void download(const Tensor& source, void* host) = 0;
+
+  /// The end of what was asked for so far; null if all of it has ended already.
+  virtual std::unique_ptr<Mark> mark() { return nullptr; }
+  /// A second backend on the same device and memory, whose operations run beside this one's and may use what
+  /// this one loaded; null where that gains nothing. It may not outlive this one.
+  virtual std::unique_ptr<Backend> beside() { return nullptr; }
 
   // Weights, read slice by slice and laid out on the way. `dtype`: f32, bf16 or f16.
   /// For `linear`.

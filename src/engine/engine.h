@@ -87,9 +87,14 @@ class Engine {
   void fail_sequence(Sequence& sequence, ErrorCode code, const std::string& message);
   void validate(const Sequence& sequence) const;
   void admit();
-  void encode_one();
-  void run_step();
-  void encode(Sequence& sequence);
+  bool run_step();
+  void advance_encoding(bool idle);
+  void start_encoding(Sequence& sequence);
+  void encode_pixels(const Run& run, std::span<const ImageInput> images, size_t first, const Tensor& tokens);
+  void take_encoded(Sequence& sequence);
+  void settle_encoding();
+  std::unique_ptr<Memory> take_visual(size_t bytes);
+  void release_visual(Sequence& sequence);
   void forward(const std::vector<int64_t>& rows);
   Step make_step(const std::vector<int64_t>& rows) const;
   int64_t pad(Step& step) const;
@@ -97,8 +102,7 @@ class Engine {
   void consume(Sequence& sequence, int32_t token, const std::vector<float>& logits);
   void emit(const Sequence& sequence, Event event);
   void flush();
-  template <class Work>
-  void guarded(const std::vector<Sequence*>& participants, Work work);
+  void guarded(const std::vector<Sequence*>& participants, const std::function<void()>& work);
 
   const EngineOptions options_;
 

@@ -18,7 +18,7 @@ void Engine::finish(Sequence& sequence, Event::Reason reason) {
   if (sequence.phase == Sequence::Phase::kFinished) return;
   sequence.enter(Sequence::Phase::kFinished);
   if (loaded_) loaded_->blocks.give_back(sequence.blocks);
-  sequence.visual.clear();
+  release_visual(sequence);
   Event event = Event::end(sequence.request.id, reason);
   event.timings = sequence.timings;
   event.trace = std::move(sequence.trace);
@@ -31,7 +31,7 @@ void Engine::fail_sequence(Sequence& sequence, ErrorCode code, const std::string
   if (sequence.phase == Sequence::Phase::kFinished) return;
   sequence.enter(Sequence::Phase::kFinished);
   if (loaded_) loaded_->blocks.give_back(sequence.blocks);
-  sequence.visual.clear();
+  release_visual(sequence);
   Event event = Event::end(sequence.request.id, Event::Reason::kError);
   event.code = code;
   event.message = message;

@@ -40,8 +40,9 @@ void Engine::thread_main() {
     if (loaded_) {
       while (receive_commands()) {
         admit();
-        encode_one();
-        run_step();
+        advance_encoding(false);
+        if (!run_step()) advance_encoding(true);
+        std::erase_if(running_, [](const auto& s) { return s->phase == Sequence::Phase::kFinished; });
         flush();
         const std::lock_guard lock(mutex_);
         load_ = {static_cast<int64_t>(running_.size()), static_cast<int64_t>(waiting_.size()),
@@ -150,8 +151,7 @@ void Engine::admit() {
 
 // Runs one piece of work for the sequences it serves. What it throws ends those sequences and nothing else;
 // an interruption leaves them as they were, so that the ones still wanted are simply run again.
-template <class Work>
-void Engine::guarded(const std::vector<Sequence*>& participants, Work work) {
+void Engine::guarded(const std::vector<Sequence*>& participants, const std::function<void()>& work) {
   {
     const std::lock_guard lock(mutex_);
     for (const Sequence* sequence : participants) {
@@ -174,16 +174,8 @@ void Engine::guarded(const std::vector<Sequence*>& participants, Work work) {
   in_flight_.clear();
 }
 
-// One image of one sequence, so that the others go on between images.
-void Engine::encode_one() {
-  for (const auto& sequence : running_) {
-    if (sequence->phase != Sequence::Phase::kEncode) continue;
-    guarded({sequence.get()}, [&] { encode(*sequence); });
-    return;
-  }
-}
-
-void Engine::run_step() {
+// One step of the language model; false if no sequence has anything to run.
+bool Engine::run_step() {
   std::vector<Demand> demands;
   for (const auto& sequence : running_) {
     Demand demand;
@@ -200,7 +192,7 @@ void Engine::run_step() {
     if (rows[i] > 0) participants.push_back(running_[i].get());
   }
   if (!participants.empty()) guarded(participants, [&] { forward(rows); });
-  std::erase_if(running_, [](const auto& sequence) { return sequence->phase == Sequence::Phase::kFinished; });
+  return !participants.empty();
 }
 
 }  // namespace honeybee

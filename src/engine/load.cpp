@@ -79,9 +79,23 @@ void Engine::load_model() {
   info.weight_bytes = weight_bytes;
   info.kv_bytes = cache->bytes();
   info.kv_blocks = count;
+  // What the second backend reads has to be there.
+  if (const auto loaded = backend->mark()) loaded->wait();
+  std::unique_ptr<Backend> side = options_.config.vision ? backend->beside() : nullptr;
   Backend& device = *backend;
-  loaded_.reset(new Loaded{std::move(backend), std::move(model), std::move(cache), std::move(batch),
-                           device.make_sampling_batch(), KvBlocks(count), Arena(device), options_.context});
+  Backend& encoder = side ? *side : device;
+  loaded_.reset(new Loaded{.backend = std::move(backend),
+                           .side = std::move(side),
+                           .model = std::move(model),
+                           .cache = std::move(cache),
+                           .batch = std::move(batch),
+                           .sampling = device.make_sampling_batch(),
+                           .blocks = KvBlocks(count),
+                           .arena = Arena(device),
+                           .side_arena = Arena(encoder),
+                           .positions = options_.context,
+                           .visual_pool = {},
+                           .encoding = {}});
   info.load_ms = milliseconds(begin, Clock::now());
   {
     const std::lock_guard lock(mutex_);

@@ -1,86 +1,10 @@
 #include <algorithm>
 #include <bit>
-#include <cmath>
 
 #include "engine/loaded.h"
+#include "engine/recorder.h"
 
 namespace honeybee {
-namespace {
-
-// Keeps what it sees as floats on the host.
-Trace recorder(Backend& backend, std::vector<TraceTensor>& trace) {
-  return [&backend, &trace](const std::string& name, const TensorShape& shape, const Tensor& values) {
-    std::vector<char> raw(static_cast<size_t>(values.size()) * dtype_size(values.dtype));
-    backend.download(values, raw.data());
-    TraceTensor tensor{name, shape, std::vector<float>(static_cast<size_t>(values.size()))};
-    convert_to_float(values.dtype, raw.data(), tensor.values.data(), tensor.values.size());
-    trace.push_back(std::move(tensor));
-  };
-}
-
-}  // namespace
-
-// Encodes the next image of a sequence; all of them at once when traced, so that the reference points hold
-// all.
-void Engine::encode(Sequence& sequence) {
-  Backend& backend = *loaded_->backend;
-  const Vlm& model = loaded_->model;
-  const Arena::Scope scope(loaded_->arena);
-  std::vector<TraceTensor> recorded;
-  const Trace trace = recorder(backend, recorded);
-  const bool traced = sequence.request.trace;
-  const Run run = loaded_->run(traced ? &trace : nullptr, &interrupt_);
-  const int64_t rows = model.tokens_per_image();
-  const int64_t width = model.config().text.hidden_size;
-  const Dtype dtype = backend.activation_dtype(model.llama().dtype());
-  const auto keep = [&](const Tensor& tokens) {
-    sequence.visual.push_back(backend.allocate(static_cast<size_t>(rows * width) * dtype_size(dtype)));
-    sequence.visual_rows.push_back({sequence.visual.back()->data(), dtype, rows, width, width});
-    backend.copy(tokens, sequence.visual_rows.back());
-    sequence.encoded++;
-  };
-
-  std::vector<ImageInput>& images = sequence.request.images;
-  const size_t begin = sequence.encoded;
-  if (!images[begin].tokens.empty()) {
-    const Tensor tokens = run.arena.matrix(rows, width, Dtype::kF32);
-    require(static_cast<int64_t>(images[begin].tokens.size()) == tokens.size(), ErrorCode::kImage, "image ",
-            begin + 1, ": ", images[begin].tokens.size(), " visual token values, this model expects [", rows,
-            ", ", width, "]");
-    backend.upload(images[begin].tokens.data(), tokens);
-    keep(tokens);
-  } else {
-    require(model.config().vision.has_value(), ErrorCode::kOption,
-            "this model sees no images: it has no vision tower");
-    size_t end = begin + 1;
-    while (traced && end < images.size() && images[end].tokens.empty()) end++;
-    const int64_t side = model.config().vision->image_size;
-    const Tensor rgb = run.arena.matrix(static_cast<int64_t>(end - begin), side * side * 3, Dtype::kU8);
-    for (size_t i = begin; i < end; i++) {
-      const Tensor row = rgb.row_range(static_cast<int64_t>(i - begin), 1);
-      require(static_cast<int64_t>(images[i].rgb.size()) == row.size(), ErrorCode::kImage, "image ", i + 1,
-              ": ", images[i].rgb.size(), " bytes, this model expects ", side, " x ", side, " RGB pixels");
-      backend.upload(images[i].rgb.data(), row);
-    }
-    const Tensor tokens = model.encode_images(run, rgb);
-    for (size_t i = begin; i < end; i++) keep(tokens.row_range(static_cast<int64_t>(i - begin) * rows, rows));
-  }
-  std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
-  if (sequence.encoded < images.size()) return;
-  if (sequence.prompt_length > 0) {
-    sequence.enter(Sequence::Phase::kPrefill);
-    return;
-  }
-  for (const Tensor& tokens : sequence.visual_rows) {
-    std::vector<char> raw(static_cast<size_t>(tokens.size()) * dtype_size(tokens.dtype));
-    backend.download(tokens, raw.data());
-    const size_t at = sequence.visual_tokens.size();
-    sequence.visual_tokens.resize(at + static_cast<size_t>(tokens.size()));
-    convert_to_float(tokens.dtype, raw.data(), sequence.visual_tokens.data() + at,
-                     static_cast<size_t>(tokens.size()));
-  }
-  finish(sequence, Event::Reason::kStop);
-}
 
 // What one step of the language model computes, as the host sees it.
 struct Engine::Step {
@@ -169,7 +93,7 @@ void Engine::forward(const std::vector<int64_t>& rows) {
   const int64_t bound = records ? pad(step) : 0;
   std::vector<TraceTensor> recorded;
   const Trace trace = recorder(backend, recorded);
-  const Run run = loaded_->run(step.traced != nullptr ? &trace : nullptr, &interrupt_);
+  const Run run{backend, loaded_->arena, step.traced != nullptr ? &trace : nullptr, &interrupt_};
   const Tensor ids = run.arena.matrix(step.rows(), 1, Dtype::kI32);
   const auto count = static_cast<int64_t>(step.wanted.size());
   const Tensor wanted = run.arena.matrix(count, 1, Dtype::kI32);
@@ -238,8 +162,7 @@ void Engine::splice(const Sequence& sequence, const Tensor& x) {
 void Engine::consume(Sequence& sequence, int32_t token, const std::vector<float>& logits) {
   if (sequence.phase == Sequence::Phase::kPrefill) {
     sequence.enter(Sequence::Phase::kDecode);
-    sequence.visual.clear();
-    sequence.visual_rows.clear();
+    release_visual(sequence);
   }
   const Request& request = sequence.request;
   const auto step = static_cast<int64_t>(sequence.generated.size());

@@ -187,8 +187,7 @@ ReferencePoints watch_prompt(Backend& backend, const ModelConfig& config, Dtype 
   return Watched(backend, config, dtype).run();
 }
 
-double relative_distance(const std::vector<float>& a, const std::vector<float>& b) {
-  if (a.size() != b.size()) return INFINITY;
+double largest_distance(const std::vector<float>& a, const std::vector<float>& b) {
   double difference = 0.0;
   double largest = 0.0;
   for (size_t i = 0; i < a.size(); i++) {
@@ -197,6 +196,16 @@ double relative_distance(const std::vector<float>& a, const std::vector<float>& 
     largest = std::max(largest, std::fabs(static_cast<double>(b[i])));
   }
   return difference / largest;
+}
+
+double mean_distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double difference = 0.0;
+  double size = 0.0;
+  for (size_t i = 0; i < a.size(); i++) {
+    difference += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
+    size += static_cast<double>(b[i]) * b[i];
+  }
+  return std::sqrt(difference / size);
 }
 
 }  // namespace honeybee::testing

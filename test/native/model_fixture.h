@@ -11,11 +11,8 @@
 
 namespace honeybee::testing {
 
-/// The projectors of the paper, by the names that `small_model` takes.
-inline constexpr const char* kProjectorKinds[] = {"linear", "mlp", "resampler", "c-abs", "d-abs"};
-
-/// A model of two layers each with this projector: 4 × 4 patches, grouped-query attention, widths that are no
-/// multiple of a tile. What a kind does not say keeps the same value in all of them.
+/// A model of two layers of everything with one of the paper's projectors, "linear", "mlp", "resampler",
+/// "c-abs" or "d-abs": 4 × 4 patches, grouped-query attention, widths that are no multiple of a tile.
 ModelConfig small_model(const std::string& kind);
 
 /// Its weights: seeded random numbers, the same on every backend and exact in f32 and bf16.
@@ -31,7 +28,10 @@ using ReferencePoints = std::map<std::string, std::vector<float>>;
 /// prefills it in one step and watches everything.
 ReferencePoints watch_prompt(Backend& backend, const ModelConfig& config, Dtype dtype);
 
-/// max |a - b| / max |b|, the measure of the golden tests. NaN if a is not finite somewhere.
-double relative_distance(const std::vector<float>& a, const std::vector<float>& b);
+/// max |a - b| / max |b|, the measure of the golden tests; NaN if a value of a is not finite. Equal sizes.
+double largest_distance(const std::vector<float>& a, const std::vector<float>& b);
+
+/// The same of the root of the mean square: what rounding does to it varies little.
+double mean_distance(const std::vector<float>& a, const std::vector<float>& b);
 
 }  // namespace honeybee::testing

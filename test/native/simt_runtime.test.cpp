@@ -141,6 +141,13 @@ TEST_SIMT(simt_legacy_stream_is_ordered_with_blocking_ones) {
     EXPECT_CUDA(CUDA(MemcpyAsync)(host.data + 1, device.data, 1, cudaMemcpyDeviceToHost, stream));
     EXPECT_CUDA(CUDA(StreamSynchronize)(stream));
     EXPECT_EQ(int{host[1]}, 9);
+    // An event of the legacy stream comes after the work of blocking streams, too.
+    const TestEvent event;
+    bool ran = false;
+    EXPECT_CUDA(stream.push([&] { ran = true; }));
+    EXPECT_CUDA(CUDA(EventRecord)(event, nullptr));
+    EXPECT_CUDA(CUDA(EventSynchronize)(event));
+    EXPECT_TRUE(ran);
   }
 }
 

@@ -3,7 +3,7 @@
 
 /// The part of the CUDA runtime API that the backend calls: names, signatures and values are CUDA's
 /// (driver_types.h and cuda_runtime_api.h of CUDA 13). The functions live in the simulator library;
-/// README.md says how they behave.
+/// runtime_stream.h, runtime_memory.h and graph.h say how they behave.
 
 enum cudaError : int {
   cudaSuccess = 0,

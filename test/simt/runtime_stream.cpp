@@ -63,7 +63,7 @@ void Streams::order_with_legacy(const StreamPointer& stream) {
     before.push_back(null_stream);
   }
   for (const StreamPointer& other : before) {
-    if (!other->pending.empty()) stream->pending.push_back({.name = "wait", .wait = record(other)});
+    if (!other->pending.empty()) stream->pending.push_back({.name = "wait", .wait = append_record(other)});
   }
 }
 
@@ -74,6 +74,11 @@ void Streams::push(const StreamPointer& stream, Work work) {
 }
 
 std::shared_ptr<Record> Streams::record(const StreamPointer& stream) {
+  order_with_legacy(stream);
+  return append_record(stream);
+}
+
+std::shared_ptr<Record> Streams::append_record(const StreamPointer& stream) {
   auto record = std::make_shared<Record>();
   record->stream = stream;
   stream->pending.push_back({.name = "record", .reach = record});
@@ -118,7 +123,6 @@ void Streams::step(const StreamPointer& wanted) {
 }
 
 void Streams::finish(const StreamPointer& stream) {
-  // What others queue behind it meanwhile is nobody's concern here: nobody can, the lock is held.
   while (!stream->pending.empty()) step(stream);
 }
 

@@ -66,7 +66,7 @@ class Streams {
 
   /// Queues at the end, behind what the order of legacy and blocking streams demands.
   void push(const StreamPointer& stream, Work work);
-  /// Queues a record and returns it.
+  /// The same for a record, which is returned.
   std::shared_ptr<Record> record(const StreamPointer& stream);
 
   void finish(const StreamPointer& stream);
@@ -86,6 +86,7 @@ class Streams {
   /// A stream whose first entry can run, for the sake of `wanted`, whose first entry may have to wait.
   StreamPointer choose(const StreamPointer& wanted);
   void order_with_legacy(const StreamPointer& stream);
+  std::shared_ptr<Record> append_record(const StreamPointer& stream);
 
   std::vector<StreamPointer> streams_;
   std::vector<StreamPointer> legacy_;  ///< by device
