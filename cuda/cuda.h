@@ -27,6 +27,19 @@ class Stream {
   cudaStream_t stream_ = nullptr;
 };
 
+/// A point on a stream.
+class Event {
+ public:
+  Event() { HB_CUDA(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming)); }
+  ~Event() { cudaEventDestroy(event_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  operator cudaEvent_t() const { return event_; }
+
+ private:
+  cudaEvent_t event_ = nullptr;
+};
+
 /// What the operations need of the device they run on. One stream carries all work of a backend, in order.
 struct Cuda {
   /// Throws Error(kDevice) if the device cannot be used.

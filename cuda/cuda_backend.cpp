@@ -15,11 +15,7 @@ using cuda::Cuda;
 
 class EventMark final : public Mark {
  public:
-  explicit EventMark(cudaStream_t stream) {
-    HB_CUDA(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming));
-    HB_CUDA(cudaEventRecord(event_, stream));
-  }
-  ~EventMark() override { cudaEventDestroy(event_); }
+  explicit EventMark(cudaStream_t stream) { HB_CUDA(cudaEventRecord(event_, stream)); }
 
   bool reached() override {
     const cudaError_t status = cudaEventQuery(event_);
@@ -30,7 +26,7 @@ class EventMark final : public Mark {
   void wait() override { HB_CUDA(cudaEventSynchronize(event_)); }
 
  private:
-  cudaEvent_t event_ = nullptr;
+  cuda::Event event_;
 };
 
 class CudaBackend final : public Backend {
@@ -148,6 +144,9 @@ class CudaBackend final : public Backend {
   void do_token_logprobs(const Tensor& logits, const Tensor& tokens, const Tensor& ids,
                          const Tensor& values) override {
     cuda::token_logprobs(cuda_, logits, tokens, ids, values);
+  }
+  void do_resize_bicubic(const Tensor& image, const ResizePlan& plan, const Tensor& rgb) override {
+    cuda::resize_bicubic(cuda_, image, plan, rgb);
   }
   void do_patchify(const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
                    const Tensor& patches) override {

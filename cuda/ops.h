@@ -9,11 +9,11 @@
 /// group is one file, named like its twin in src/cpu. All work is queued on cuda.stream.
 namespace honeybee::cuda {
 
-// linear.cu
+// linear.cpp (gemv.cu, products.cpp)
 void linear(Cuda& cuda, const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y);
 void linear_add(Cuda& cuda, const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y);
 
-// matrix.cu
+// matrix.cpp
 std::unique_ptr<Weight> load_matrix(Cuda& cuda, const RowSource& source, Dtype dtype);
 
 // embed.cu
@@ -55,6 +55,9 @@ std::unique_ptr<SamplingBatch> make_sampling_batch(Cuda& cuda);
 void sample(Cuda& cuda, const Tensor& logits, const SamplingBatch& batch, const Tensor& tokens);
 void token_logprobs(Cuda& cuda, const Tensor& logits, const Tensor& tokens, const Tensor& ids,
                     const Tensor& values);
+
+// resize.cu
+void resize_bicubic(Cuda& cuda, const Tensor& image, const ResizePlan& plan, const Tensor& rgb);
 
 // patchify.cu
 void patchify(Cuda& cuda, const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,

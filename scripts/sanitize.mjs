@@ -1,7 +1,7 @@
 /**
  * Builds the native test program with sanitizers, each in a tree of its own, and runs it: everything under
- * AddressSanitizer and UndefinedBehaviorSanitizer, the tests that share memory between threads under
- * ThreadSanitizer. The last line is `N passed, N failed`.
+ * AddressSanitizer and UndefinedBehaviorSanitizer; under ThreadSanitizer the tests that share memory between threads,
+ * and every CUDA kernel on the simulator, whose threads it watches too. The last line is `N passed, N failed`.
  *
  *   node scripts/sanitize.mjs [address] [thread]
  */
@@ -13,18 +13,30 @@ import { buildEnvironment, requireToolchain } from "./support/toolchain.mjs";
 
 const RUNS = {
   address: {
-    filters: [""],
+    runs: [[]],
     env: {
       ASAN_OPTIONS: "detect_stack_use_after_return=1:allocator_may_return_null=1",
       UBSAN_OPTIONS: "print_stacktrace=1",
     },
   },
-  thread: { filters: ["pool", "engine"], env: { TSAN_OPTIONS: "halt_on_error=1:second_deadlock_stack=1" } },
+  thread: {
+    runs: [["pool"], ["engine", "--device", "cpu"], ["--device", "simt", "--skip", "engine_survives_each"]],
+    env: { TSAN_OPTIONS: "halt_on_error=1:second_deadlock_stack=1" },
+  },
 };
 
 async function build(sanitizer, tree, env) {
   const start = performance.now();
-  const configure = ["-S", ".", "-B", tree, "-DHB_ADDON=OFF", "-DHB_TESTS=ON", `-DHB_SANITIZE=${sanitizer}`];
+  const configure = [
+    "-S",
+    ".",
+    "-B",
+    tree,
+    "-DHB_ADDON=OFF",
+    "-DHB_TESTS=ON",
+    "-DHB_SIMT=ON",
+    `-DHB_SANITIZE=${sanitizer}`,
+  ];
   await runOrThrow("cmake", configure, { env });
   const title = `building for the ${sanitizer} sanitizer`;
   showProgress(`${title} …`);
@@ -47,12 +59,12 @@ await main(async (args) => {
   for (const sanitizer of args.length > 0 ? args : Object.keys(RUNS)) {
     const tree = `build-cmake/sanitize-${sanitizer}`;
     await build(sanitizer, tree, env);
-    for (const filter of RUNS[sanitizer].filters) {
+    for (const args of RUNS[sanitizer].runs) {
       const counts = await runNativeTests({
         program: `${tree}/honeybee-native-test`,
-        args: filter ? [filter] : [],
+        args,
         env: { ...env, ...RUNS[sanitizer].env },
-        title: `${sanitizer} sanitizer${filter && `, ${filter}`}`,
+        title: [`${sanitizer} sanitizer`, ...args].join(" "),
       });
       total.passed += counts.passed;
       total.failed += counts.failed;

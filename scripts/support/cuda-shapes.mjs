@@ -4,6 +4,7 @@ import {
   dAbstractor,
   decoder,
   decoding,
+  picture,
   prefill,
   resampler,
   tower,
@@ -166,6 +167,20 @@ export const KERNELS = {
       const bytes = rows * (heads * parts * (headDim + 2) * 4 + hidden * sizeOf(type));
       return { bytes, flops: 2 * rows * hidden * parts, unit: "fma" };
     }, everyLayer),
+
+  // resize.cu
+  resize_columns_kernel: () =>
+    picture(({ width, height, pixels, columnTaps }) => ({
+      bytes: 3 * height * (width + pixels),
+      flops: 2 * 3 * height * pixels * columnTaps,
+      unit: "fma",
+    })),
+  resize_rows_kernel: () =>
+    picture(({ height, pixels, rowTaps }) => ({
+      bytes: 3 * pixels * (height + pixels),
+      flops: 2 * 3 * pixels * pixels * rowTaps,
+      unit: "fma",
+    })),
 
   // patchify.cu, conv.cu, pool.cu, deformable.cu
   patchify_kernel: ([type]) => tower(({ pixels }) => pass(3 * pixels * pixels, 1 + sizeOf(type), 3)),

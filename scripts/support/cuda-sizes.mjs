@@ -69,6 +69,14 @@ export const prefill = (work) =>
 /** Decoding steps and a prefill: for kernels that take rows of either kind. */
 export const decoder = (work, launches) => [...decoding(work, launches), ...prefill(work)];
 
+/** A picture that is resized before a tower sees it, and the inputs that a pixel reads along either axis. */
+const PICTURE = { width: 640, height: 480, pixels: 224, columnTaps: 12, rowTaps: 9 };
+
+/** What is done for one picture on its way to the size of the tower. */
+export const picture = (work) => [
+  { label: `${PICTURE.width}×${PICTURE.height} to ${PICTURE.pixels} px`, ...work(PICTURE) },
+];
+
 const images = (name, list, describe) => (work) =>
   list.map((sizes) => ({
     label: `${name} ${describe(sizes)}, ${IMAGES} images`,

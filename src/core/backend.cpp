@@ -293,6 +293,18 @@ void Backend::token_logprobs(const Tensor& logits, const Tensor& tokens, const T
   if (logits.size() > 0) do_token_logprobs(logits, tokens, ids, values);
 }
 
+void Backend::resize_bicubic(const Tensor& image, const ResizePlan& plan, const Tensor& rgb) {
+  const char* op = "resize_bicubic";
+  check_plan(plan);
+  for (const auto& [what, t] : {std::pair{"image", &image}, {"rgb", &rgb}}) {
+    check_view(op, what, *t);
+    check(t->dtype == Dtype::kU8, op, what, " must be u8, got ", t->describe());
+  }
+  check_shape(op, "image", image, plan.height, int64_t{3} * plan.width);
+  check_shape(op, "rgb", rgb, 1, int64_t{3} * plan.window.width * plan.window.height);
+  do_resize_bicubic(image, plan, rgb);
+}
+
 void Backend::patchify(const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
                        const Tensor& patches) {
   const char* op = "patchify";

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/paged.h"
+#include "core/resize_plan.h"
 #include "core/row_source.h"
 #include "core/sampling.h"
 #include "core/tensor.h"
@@ -170,6 +171,11 @@ class Backend {
   void token_logprobs(const Tensor& logits, const Tensor& tokens, const Tensor& ids, const Tensor& values);
 
   // Images and grids. `batch` items are stacked in rows.
+  /// Pillow's antialiased bicubic resize, equal to the bit to resize_bicubic of src/image: image u8 [height,
+  /// width·3] → rgb u8 [1, window.height·window.width·3], a row of what patchify takes. Error(kImage) for an
+  /// impossible plan. Not to be recorded by `repeat`: it brings tables of weights along, 16 bytes for each
+  /// row and column of the larger of the two pictures, and keeps the rows it reads at their new width.
+  void resize_bicubic(const Tensor& image, const ResizePlan& plan, const Tensor& rgb);
   /// rgb u8 [batch, S·S·3] → patches [batch·(S/p)², 3·p·p], normalised, channel-major inside a patch like the
   /// weight of a convolution.
   void patchify(const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
@@ -221,6 +227,7 @@ class Backend {
   virtual void do_sample(const Tensor& logits, const SamplingBatch& batch, const Tensor& tokens) = 0;
   virtual void do_token_logprobs(const Tensor& logits, const Tensor& tokens, const Tensor& ids,
                                  const Tensor& values) = 0;
+  virtual void do_resize_bicubic(const Tensor& image, const ResizePlan& plan, const Tensor& rgb) = 0;
   virtual void do_patchify(const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
                            const Tensor& patches) = 0;
   virtual void do_depthwise_conv3x3(const Tensor& x, const Tensor& weight, Grid grid, const Tensor& y) = 0;

@@ -135,6 +135,9 @@ class CpuBackend final : public Backend {
                          const Tensor& values) override {
     cpu::token_logprobs(cpu_, logits, tokens, ids, values);
   }
+  void do_resize_bicubic(const Tensor& image, const ResizePlan& plan, const Tensor& rgb) override {
+    cpu::resize_bicubic(cpu_, image, plan, rgb);
+  }
   void do_patchify(const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
                    const Tensor& patches) override {
     cpu::patchify(cpu_, rgb, scale, image_size, patch, patches);

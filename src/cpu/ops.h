@@ -54,6 +54,9 @@ void sample(Cpu& cpu, const Tensor& logits, const SamplingBatch& batch, const Te
 void token_logprobs(Cpu& cpu, const Tensor& logits, const Tensor& tokens, const Tensor& ids,
                     const Tensor& values);
 
+// resize.cpp
+void resize_bicubic(Cpu& cpu, const Tensor& image, const ResizePlan& plan, const Tensor& rgb);
+
 // patchify.cpp
 void patchify(Cpu& cpu, const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
               const Tensor& patches);

@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include "image/bicubic_axis.h"
+#include "core/bicubic_axis.h"
 #include "image/resize_kernels.h"
 
 namespace honeybee {

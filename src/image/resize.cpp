@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <vector>
 
-#include "core/error.h"
-#include "image/bicubic_axis.h"
+#include "core/bicubic_axis.h"
 #include "image/column_weights.h"
 
 namespace honeybee {
@@ -14,18 +12,6 @@ namespace {
 
 /// Input rows taken at a time: small enough for the first two caches, enough for most filters to fit inside.
 constexpr int kBandRows = 64;
-
-void check(const ResizePlan& plan) {
-  const ImageWindow& window = plan.window;
-  require(plan.width > 0 && plan.height > 0, ErrorCode::kImage, "image resize: the picture has ", plan.width,
-          "×", plan.height, " pixels; both sides must be at least 1");
-  const bool inside = window.left >= 0 && window.top >= 0 && window.width > 0 && window.height > 0 &&
-                      window.width <= plan.resized_width - window.left &&
-                      window.height <= plan.resized_height - window.top;
-  require(inside, ErrorCode::kImage, "image resize: the window ", window.width, "×", window.height, " at (",
-          window.left, ", ", window.top, ") does not lie inside the resized ", plan.resized_width, "×",
-          plan.resized_height, " pixels");
-}
 
 /// The vertical pass as a stream: bands of rows go in from top to bottom, finished output rows come out.
 class VerticalPass {
@@ -60,9 +46,7 @@ class VerticalPass {
   void finish(int y) {
     const int32_t* sums = row(y);
     uint8_t* bytes = out_ + size_t(y) * row_bytes_;
-    for (int x = 0; x < row_bytes_; ++x) {
-      bytes[x] = static_cast<uint8_t>(std::clamp(sums[x] >> kWeightBits, 0, 255));
-    }
+    for (int x = 0; x < row_bytes_; ++x) bytes[x] = weighted_byte(sums[x]);
     finished_ = y + 1;
   }
 
@@ -78,27 +62,9 @@ class VerticalPass {
 
 }  // namespace
 
-ResizePlan squash(int width, int height, int out_width, int out_height) {
-  return {width, height, out_width, out_height, {0, 0, out_width, out_height}};
-}
-
-ResizePlan shortest_edge_crop(int width, int height, int size) {
-  require(width > 0 && height > 0 && size > 0, ErrorCode::kImage, "image resize: cannot fit ", width, "×",
-          height, " pixels to a shortest edge of ", size);
-  const int64_t longer = int64_t{size} * std::max(width, height) / std::min(width, height);
-  require(longer <= std::numeric_limits<int>::max(), ErrorCode::kImage, "image resize: ", width, "×", height,
-          " pixels with a shortest edge of ", size, " would be ", longer,
-          " pixels long; crop the picture first");
-  const int side = static_cast<int>(longer);
-  const int resized_width = width <= height ? size : side;
-  const int resized_height = width <= height ? side : size;
-  const ImageWindow centre = {(resized_width - size) / 2, (resized_height - size) / 2, size, size};
-  return {width, height, resized_width, resized_height, centre};
-}
-
 void resize_bicubic(const uint8_t* rgb, const ResizePlan& plan, uint8_t* out, ImageSimd simd,
                     const CancelFlag* cancelled) {
-  check(plan);
+  check_plan(plan);
   const ResizeKernels& kernels = resize_kernels(simd);
   const ImageWindow& window = plan.window;
   const bool horizontal = plan.resized_width != plan.width;

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "image/bicubic_axis.h"
+#include "core/bicubic_axis.h"
 #include "image/resize_scalar.h"
 
 #define HONEYBEE_AVX2 __attribute__((target("avx2")))

@@ -1,18 +1,12 @@
 #pragma once
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
-#include "image/bicubic_axis.h"
+#include "core/bicubic_axis.h"
 #include "image/resize_kernels.h"
 
 // The inner loops one value at a time: all of the portable kernels, and the edges of the SIMD ones.
 namespace honeybee {
-
-/// Rounds an accumulator that started at kWeightHalf to a byte.
-inline uint8_t to_byte(uint32_t accumulator) {
-  return static_cast<uint8_t>(std::clamp(static_cast<int32_t>(accumulator) >> kWeightBits, 0, 255));
-}
 
 /// One pixel of the horizontal pass; `row` is the start of its input row.
 inline void resize_pixel(const uint8_t* row, const ColumnTaps& column, uint8_t* out) {
@@ -27,9 +21,9 @@ inline void resize_pixel(const uint8_t* row, const ColumnTaps& column, uint8_t* 
     green += block.times(tap, pixel[1]);
     blue += block.times(tap, pixel[2]);
   }
-  out[0] = to_byte(red);
-  out[1] = to_byte(green);
-  out[2] = to_byte(blue);
+  out[0] = weighted_byte(static_cast<int32_t>(red));
+  out[1] = weighted_byte(static_cast<int32_t>(green));
+  out[2] = weighted_byte(static_cast<int32_t>(blue));
 }
 
 /// One row of the vertical pass.

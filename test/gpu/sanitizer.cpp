@@ -50,7 +50,7 @@ Outcome check_sanitizer(const std::string& tool, const std::string& device,
   Outcome outcome;
   outcome.check = tool;
   if (!device.starts_with("cuda")) {
-    outcome.note = "not run: no GPU; the simulator finds out-of-bounds accesses, races and barriers itself";
+    outcome.note = "not run: there is no GPU";
     return outcome;
   }
   if (first_line({kSanitizer, "--version"}).empty()) {

@@ -8,7 +8,9 @@
 namespace honeybee::testing {
 namespace {
 
-constexpr uint8_t kSentinel = 0xff;
+// A signalling NaN as f32 and bf16: arithmetic on it gives other bits, so that a value computed from
+// sentinels and stored over a sentinel shows.
+constexpr uint8_t kSentinel[] = {0x81, 0xff};
 // Bytes before and after a tensor; a multiple of every vector width, so that tensors start aligned.
 constexpr int64_t kGuard = 256;
 
@@ -79,7 +81,8 @@ Fixture::Buffer& Fixture::add(Dtype dtype, int64_t rows, int64_t cols, int64_t g
   Buffer buffer;
   buffer.memory = backend_.allocate(static_cast<size_t>(2 * kGuard + rows * stride * size));
   buffer.tensor = {static_cast<char*>(buffer.memory->data()) + kGuard, dtype, rows, cols, stride};
-  buffer.image.assign(buffer.memory->bytes(), kSentinel);
+  buffer.image.resize(buffer.memory->bytes());
+  for (size_t i = 0; i < buffer.image.size(); i++) buffer.image[i] = kSentinel[i % 2];
   buffer.writable = writable;
   buffer.reported = false;
   buffers_.push_back(std::move(buffer));

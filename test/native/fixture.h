@@ -35,8 +35,8 @@ std::vector<Dtype> activation_dtypes(const Backend& backend);
 /// `values` rounded to the dtype.
 std::vector<float> rounded(std::vector<float> values, Dtype dtype);
 
-/// Tensors on a backend inside buffers whose every other byte is a sentinel: before, after, and between the
-/// columns of one row and the next row. The sentinel reads as NaN in each floating dtype, so a kernel that
+/// Tensors on a backend inside buffers whose other bytes are all sentinels: before, after, and between the
+/// columns of one row and the next row. A sentinel reads as NaN in each floating dtype, so a kernel that
 /// uses a neighbouring value shows in its result, and one that writes outside its view is found by `check`,
 /// as is a changed input. The destructor checks too.
 class Fixture {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -6,17 +7,20 @@
 
 #include "cpu/variant.h"
 #include "fixture.h"
+#include "kernel_log.h"
 #include "testing.h"
 
 namespace honeybee::testing {
 namespace {
 
 constexpr const char* kUsage =
-    "usage: honeybee-native-test [--list] [--variants] [--device NAME] [--seed N] [FILTER ...]\n"
+    "usage: honeybee-native-test [--list] [--variants] [--device NAME] [--skip NAME] [--seed N] [FILTER "
+    "...]\n"
     "Runs the tests whose names contain one of the filters (all without a filter).\n"
     "  --list         print the names of tests and devices\n"
     "  --variants     print which tests ran each kernel variant; one that none ran is a failure\n"
     "  --device NAME  only devices whose names contain NAME\n"
+    "  --skip NAME    no test whose name contains NAME\n"
     "  --seed N       other random data\n";
 
 struct Options {
@@ -24,6 +28,7 @@ struct Options {
   bool variants = false;
   std::string device;
   std::vector<std::string> filters;
+  std::vector<std::string> skipped;
 };
 
 const Device* device_in_use = nullptr;
@@ -44,6 +49,8 @@ Options parse(int argc, char** argv) {
       options.variants = true;
     } else if (argument == "--device" && has_value) {
       options.device = argv[++i];
+    } else if (argument == "--skip" && has_value) {
+      options.skipped.emplace_back(argv[++i]);
     } else if (argument == "--seed" && has_value) {
       Random::global_seed() = std::strtoull(argv[++i], nullptr, 10);
     } else if (argument[0] == '-') {
@@ -55,11 +62,10 @@ Options parse(int argc, char** argv) {
   return options;
 }
 
-bool matches(const std::string& name, const std::vector<std::string>& filters) {
-  for (const std::string& filter : filters) {
-    if (name.find(filter) != std::string::npos) return true;
-  }
-  return filters.empty();
+bool matches(const std::string& name, const Options& options) {
+  const auto contained = [&](const std::string& filter) { return name.find(filter) != std::string::npos; };
+  if (std::any_of(options.skipped.begin(), options.skipped.end(), contained)) return false;
+  return options.filters.empty() || std::any_of(options.filters.begin(), options.filters.end(), contained);
 }
 
 // Which tests ran each variant, by the change of its counter.
@@ -116,19 +122,21 @@ int run_all(const Options& options) {
   int passed = 0;
   int failed = 0;
   VariantLog log;
+  KernelLog kernels;
   const auto run_one = [&](const Test& test, const std::string& name, const std::function<void()>& body) {
     (run(name, body) ? passed : failed)++;
     log.note(test.name);
+    kernels.note(test.name);
   };
   for (const Test& test : tests()) {
-    if (test.plain && matches(test.name, options.filters)) run_one(test, test.name, test.plain);
+    if (test.plain && matches(test.name, options)) run_one(test, test.name, test.plain);
   }
   for (const Device& device : devices()) {
     if (device.name.find(options.device) == std::string::npos) continue;
     device_in_use = &device;
     std::unique_ptr<Backend> backend;
     for (const Test& test : tests()) {
-      if (!test.op || !matches(test.name, options.filters)) continue;
+      if (!test.op || !matches(test.name, options)) continue;
       run_one(test, std::string(test.name) + " on " + device.name, [&] {
         if (backend == nullptr) backend = device.make(0);
         test.op(*backend);
@@ -136,8 +144,8 @@ int run_all(const Options& options) {
     }
   }
   if (passed + failed == 0) std::printf("no test matches\n");
-  const int missing = options.variants ? log.print() : 0;
-  if (missing > 0) std::printf("%d variants were not run by any test\n", missing);
+  const int missing = options.variants ? log.print() + kernels.print() : 0;
+  if (missing > 0) std::printf("%d variants or kernels were not run by any test\n", missing);
   std::printf("%d passed, %d failed\n", passed, failed + missing);
   return passed == 0 || failed + missing > 0 ? 1 : 0;
 }

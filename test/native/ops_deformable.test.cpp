@@ -57,11 +57,10 @@ Expected sampled(const Case& c, const Data& d) {
 }  // namespace
 
 TEST_OP(deformable_sample) {
-  const std::vector<Case> cases = {{1, 1, 1, 1, 1, {{1, 1}}},
-                                   {2, 2, 7, 3, 5, {{3, 4}}},
-                                   {1, 8, 128, 4, 9, {{16, 16}}},
-                                   {2, 3, 33, 5, 4, {{8, 6}, {4, 3}, {1, 2}}},
-                                   {1, 2, 16, 20, 3, {{5, 5}, {2, 7}}}};
+  const std::vector<Case> cases = {
+      {1, 1, 1, 1, 1, {{1, 1}}},           {2, 2, 7, 3, 5, {{3, 4}}},
+      {1, 8, 128, 4, 9, {{16, 16}}},       {2, 3, 33, 5, 4, {{8, 6}, {4, 3}, {1, 2}}},
+      {1, 2, 16, 20, 3, {{5, 5}, {2, 7}}}, {1, 1, 3, 2, 3, {{1, 259}, {517, 1}}}};
   for (const Case& c : cases) {
     for (const float reach : {0.0f, 0.7f, 6.0f}) {
       const Data data = random_data(c, reach);

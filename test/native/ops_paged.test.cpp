@@ -29,7 +29,7 @@ void check_prompt(Backend& backend, const Heads& heads, Dtype cache, Dtype dtype
 
 TEST_OP(paged_attention_of_short_prompts) {
   constexpr Heads kHeads[] = {{1, 1, 2},   {2, 2, 64}, {8, 1, 64}, {6, 2, 34},
-                              {2, 2, 128}, {3, 1, 80}, {20, 1, 16}};
+                              {2, 2, 128}, {3, 1, 80}, {1, 1, 24}, {20, 1, 16}};
   for (const Dtype dtype : activation_dtypes(backend)) {
     for (const Dtype cache : {Dtype::kF32, Dtype::kBF16}) {
       for (const Heads& heads : kHeads) {

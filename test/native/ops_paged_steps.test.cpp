@@ -11,7 +11,7 @@ struct Kind {
   Dtype cache;
 };
 
-constexpr Kind kKinds[] = {{{2, 1, 64}, Dtype::kF32},
+constexpr Kind kKinds[] = {{{1, 1, 64}, Dtype::kF32},
                            {{2, 2, 34}, Dtype::kF32},
                            {{4, 1, 64}, Dtype::kBF16},
                            {{1, 1, 80}, Dtype::kBF16}};
@@ -163,7 +163,7 @@ TEST_OP(paged_steps_can_be_recorded) {
 // Decoding with idle threads splits the keys; the bits stay.
 TEST_OP(paged_attention_does_not_depend_on_threads) {
   for (const Dtype cache : {Dtype::kF32, Dtype::kBF16}) {
-    const Heads heads{2, 1, 64};
+    const Heads heads{1, 1, 64};
     const Text text(heads, 601, 1, Dtype::kF32);
     std::vector<float> prompt, decoded;
     for (const int threads : {1, 2, 7}) {

@@ -110,6 +110,40 @@ TEST_OP(sample_ties_and_impossible_rows) {
   }
 }
 
+// In whichever thread of the block the largest is.
+TEST_OP(sample_greedy_finds_the_largest_anywhere) {
+  const std::vector<int32_t> places = {0, 31, 32, 511, 991, 992, 1023, 1024, 2047, 2051};
+  const auto rows = static_cast<int64_t>(places.size());
+  Random random(37);
+  std::vector<float> logits = random.normals(rows * 2052);
+  for (int64_t r = 0; r < rows; r++)
+    logits[static_cast<size_t>(r * 2052 + places[static_cast<size_t>(r)])] = 9;
+  EXPECT_TRUE(sampled(backend, logits, std::vector<Case>(places.size())) == places);
+}
+
+// 257 is the first count that bf16 does not hold.
+TEST_OP(sample_counts_every_occurrence) {
+  Case c;
+  c.options.frequency_penalty = 1.0f;
+  c.history.assign(257, 1);
+  EXPECT_EQ(sampled(backend, {0.5f, 257.0f}, {c})[0], 0);
+  EXPECT_EQ(sampled(backend, {-0.5f, 257.0f}, {c})[0], 1);
+}
+
+// Logits whose powers no float holds unless the largest is subtracted.
+TEST_OP(token_logprobs_of_large_logits) {
+  for (const float offset : {200.0f, -200.0f}) {
+    Fixture fixture(backend);
+    const std::vector<float> logits = {offset, offset + 1, offset - 1};
+    const Tensor ids = fixture.output(Dtype::kI32, 1, 1);
+    const Tensor values = fixture.output(Dtype::kF32, 1, 2);
+    backend.token_logprobs(fixture.input(Dtype::kF32, 1, 3, logits), fixture.indices({0}), ids, values);
+    const double sum = 1 + std::exp(-1.0) + std::exp(1.0);
+    // Logits and their sum are of the size of 200, whose last place is 2^-16.
+    EXPECT_CLOSE(fixture.values(values), (std::vector<double>{-std::log(sum), 1 - std::log(sum)}), 0x1p-15);
+  }
+}
+
 TEST_OP(token_logprobs_likeliest_first) {
   for (const int64_t vocabulary : {1, 31, 33, 1500}) {
     const int64_t count = std::min<int64_t>(vocabulary, 35);

@@ -147,7 +147,9 @@ class Server {
     const int64_t kv_width = heads_.kv * heads_.dim;
     Fixture fixture(backend_);
     const Tensor queries = fixture.in_place(dtype_, rows, width, s.q, aligned_ ? 8 : 5);
-    const Tensor out = fixture.output(dtype_, rows, width, aligned_ ? 0 : 1);
+    // Unaligned: rows of q lie apart by an odd number, those of `out` begin at one.
+    const Tensor out = aligned_ ? fixture.output(dtype_, rows, width)
+                                : fixture.output(dtype_, rows, width + 1, 15 - width % 8).col_range(1, width);
     run(queries, fixture.input(dtype_, rows, kv_width, s.k, aligned_ ? 16 : 3),
         fixture.input(dtype_, rows, kv_width, s.v, aligned_ ? 0 : 1),
         fixture.parameter(table_, 16 * kMaxBlocks), *batch, layer, out);

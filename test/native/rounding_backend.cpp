@@ -139,6 +139,9 @@ class RoundingBackend final : public Backend {
     cpu_->token_logprobs(logits, tokens, ids, values);
   }
 
+  void do_resize_bicubic(const Tensor& image, const ResizePlan& plan, const Tensor& rgb) override {
+    cpu_->resize_bicubic(image, plan, rgb);
+  }
   void do_patchify(const Tensor& rgb, const PixelScale& scale, int64_t image_size, int64_t patch,
                    const Tensor& patches) override {
     rounded_into(patches, [&](const Tensor& out) { cpu_->patchify(rgb, scale, image_size, patch, out); });

@@ -1,4 +1,4 @@
-#include "image/bicubic_axis.h"
+#include "core/bicubic_axis.h"
 
 #include <algorithm>
 #include <cmath>

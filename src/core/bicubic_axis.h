@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -9,6 +10,11 @@ constexpr int kWeightBits = 22;
 
 /// Where an accumulator starts, so that the final shift rounds to nearest.
 constexpr int32_t kWeightHalf = 1 << (kWeightBits - 1);
+
+/// The byte of an accumulator that started at kWeightHalf.
+constexpr uint8_t weighted_byte(int32_t accumulator) {
+  return static_cast<uint8_t>(std::clamp(accumulator >> kWeightBits, 0, 255));
+}
 
 /// The antialiased bicubic filter (a = -0.5) along one axis: `in` samples → `out` samples, of which
 /// [first, first + count) are wanted. Weights are computed when asked for, so that an axis of hundreds of
