@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 
 #include "core/bicubic_filters.h"
@@ -97,17 +98,17 @@ void resize_bicubic(Cuda& cuda, const Tensor& image, const ResizePlan& plan, con
   const int64_t width = kChannels * window.width;
   const int64_t first = rows.first_input();
   const int64_t strip_rows = rows.last_input() - first;
-  const auto column_values = static_cast<int64_t>(columns.table().size());
-  const auto row_values = static_cast<int64_t>(rows.table().size());
-  auto* const tables = rounded_scratch<int32_t>(cuda, kFilterScratch, column_values + row_values);
+  // The stream keeps the order: the filters of the second pass take the place of those of the first.
+  const size_t table_size = std::max(columns.table().size(), rows.table().size());
+  auto* const table = rounded_scratch<int32_t>(cuda, kFilterScratch, static_cast<int64_t>(table_size));
   auto* const strip = rounded_scratch<uint8_t>(cuda, kStripScratch, strip_rows * width);
 
   const int64_t strips = (strip_rows + kRows - 1) / kRows;
   launch(resize_columns_kernel, row_grid(strips, width, kThreads), kThreads, 0, cuda.stream,
-         Rows<const uint8_t>(image.row_range(first, strip_rows)), upload(cuda, columns, tables), strip_rows,
+         Rows<const uint8_t>(image.row_range(first, strip_rows)), upload(cuda, columns, table), strip_rows,
          strip);
   launch(resize_rows_kernel, row_grid(window.height, width, kThreads), kThreads, 0, cuda.stream, strip,
-         upload(cuda, rows, tables + column_values), first, width, rgb.row<uint8_t>(0));
+         upload(cuda, rows, table), first, width, rgb.row<uint8_t>(0));
 }
 
 }  // namespace honeybee::cuda

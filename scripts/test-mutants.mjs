@@ -11,8 +11,9 @@
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
+import { filesBelow } from "./support/freshness.mjs";
 import { machine, writeResult } from "./support/machine.mjs";
 import { buildMutated } from "./support/mutants-build.mjs";
 import { ALWAYS, chooseMutants } from "./support/mutants-choose.mjs";
@@ -98,17 +99,22 @@ await main(async (args) => {
   const { files, count, seed } = options(args);
   const filtersOf = readTable("tests.json");
   const reasons = readTable("survivors.json");
-  const unknown = files?.find((file) => !(file in filtersOf));
-  if (unknown)
-    throw new ScriptError(
-      `test-mutants.mjs: no ${unknown} in test/mutants/tests.json, which has ${Object.keys(filtersOf).join(", ")}.`,
-    );
+  const sources = filesBelow("cuda", /\.cu$/).map((file) => basename(file, ".cu"));
+  for (const file of files ?? []) {
+    if (!sources.includes(file))
+      throw new ScriptError(`test-mutants.mjs: no cuda/${file}.cu; there are ${sources.join(", ")}.`);
+  }
+  const chosen = files ?? sources;
+  for (const file of chosen) {
+    if (!(file in filtersOf))
+      throw new ScriptError(`test-mutants.mjs: test/mutants/tests.json lacks the tests of cuda/${file}.cu.`);
+  }
 
   const start = performance.now();
   await buildNative({ tests: true });
   const tests = await opTests(PROGRAM);
   const tried = [];
-  for (const file of files ?? Object.keys(filtersOf)) {
+  for (const file of chosen) {
     const mutated = chooseMutants(`cuda/${file}.cu`, { seed, count: 2 * count });
     tried.push(...(await tryFile(mutated, count, filtersOf[file], tests)));
   }

@@ -6,6 +6,7 @@
  *
  * --variants prints the table of kernel variants; naming files runs those alone.
  */
+import { buildGpuPrograms } from "./support/gpu-programs.mjs";
 import { buildNative } from "./support/native.mjs";
 import { main, ScriptError } from "./support/process.mjs";
 import { closingLine, exitCode, runNativeTests, runTapTests } from "./support/tests.mjs";
@@ -17,7 +18,8 @@ await main(async (args) => {
   if (unknown)
     throw new ScriptError(`test.mjs: unknown option ${unknown}; expected --variants or test files.`);
 
-  await buildNative({ tests: files.length === 0 });
+  if (files.length === 0) await buildGpuPrograms();
+  else await buildNative();
   await buildTypeScript();
   const runs = [];
   if (files.length === 0) runs.push(await runNativeTests({ echo: args.includes("--variants") }));

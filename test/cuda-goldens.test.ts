@@ -3,6 +3,9 @@ import t from "tap";
 import { listDevices } from "../lib/devices.js";
 import { compareWithGoldens } from "./support/model-goldens.js";
 
-const devices = listDevices().filter(({ name, usable }) => usable && /^(simt|cuda:0)$/.test(name));
+const wanted = process.env.HONEYBEE_TEST_DEVICE;
+const devices = listDevices().filter(
+  ({ name, usable }) => usable && (wanted ? name === wanted : /^(simt|cuda:0)$/.test(name)),
+);
 t.ok(devices.length > 0, "the simulator or a GPU is there");
 for (const { name } of devices) compareWithGoldens(t, name);

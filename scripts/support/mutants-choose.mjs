@@ -43,17 +43,15 @@ export function chooseMutants(file, { seed, count, read = readSource }) {
   const sources = withHeaders(file, read);
   const functions = [...sources].flatMap(([name, source]) => deviceFunctions(name, source));
   const candidates = new Map(functions.map((fn) => [fn, candidatesOf(fn, sources.get(fn.file))]));
-  const taken = new Set();
-  const mutants = [];
-  for (const kernel of functions.filter((fn) => fn.kernel && fn.file === file)) {
-    const free = reachableFrom(kernel, functions)
-      .flatMap((fn) => candidates.get(fn))
-      .filter(({ key }) => !taken.has(key));
-    for (const candidate of spread(free, count, seed)) {
-      taken.add(candidate.key);
-      mutants.push({ ...candidate, kernel: kernel.name, number: mutants.length + 1 });
-    }
-  }
+  const kernels = functions.filter((fn) => fn.kernel && fn.file === file);
+  const piles = kernels.map((kernel) => ({
+    kernel: kernel.name,
+    pile: inTurns(
+      reachableFrom(kernel, functions).flatMap((fn) => candidates.get(fn)),
+      seed,
+    ),
+  }));
+  const mutants = dealt(piles, count).map((mutant, index) => ({ ...mutant, number: index + 1 }));
   return { file, sources, mutants };
 }
 
@@ -79,7 +77,9 @@ function candidatesOf(fn, source) {
     const end = newline < 0 ? source.length : newline;
     const before = squeezed(source.slice(begin, end));
     const after = squeezed(changedText(fn, change, source, begin, end));
-    const name = `${fn.file} ${fn.name} ${change.operator}: ${after}`;
+    // What a barrier stands in front of tells it from others.
+    const context = change.write === "drop" ? ` ${squeezed(source.slice(end).split("\n")[1])}` : "";
+    const name = `${fn.file} ${fn.name} ${change.operator}: ${after}${context}`;
     const nth = (seen.get(name) ?? 0) + 1;
     seen.set(name, nth);
     const key = nth === 1 ? name : `${name} (${nth})`;
@@ -109,21 +109,41 @@ function changedText({ tokens }, { write, from, to, text }, source, begin, end) 
   return source.slice(begin, first.start) + changed + source.slice(last.end, end);
 }
 
-/** Up to `count` candidates in turns of the operators, each operator's in the order of the seed. */
-function spread(candidates, count, seed) {
+/** Candidates in turns of the operators, each operator's in the order of the seed; barriers and waits first. */
+function inTurns(candidates, seed) {
   const rank = new Map(candidates.map((candidate) => [candidate, hash(`${seed} ${candidate.key}`)]));
   const piles = OPERATORS.map((operator) =>
     candidates
       .filter(({ change }) => change.operator === operator)
       .sort((a, b) => (rank.get(a) < rank.get(b) ? -1 : 1)),
   );
-  const chosen = piles.flatMap((pile) => (ALWAYS.has(pile[0]?.change.operator) ? pile.splice(0) : []));
-  while (chosen.length < count && piles.some((pile) => pile.length > 0)) {
-    for (const pile of piles) {
-      if (pile.length > 0 && chosen.length < count) chosen.push(pile.shift());
-    }
+  const ordered = piles.flatMap((pile) => (ALWAYS.has(pile[0]?.change.operator) ? pile.splice(0) : []));
+  while (piles.some((pile) => pile.length > 0)) {
+    for (const pile of piles) ordered.push(...pile.splice(0, 1));
   }
-  return chosen;
+  return ordered;
+}
+
+/** Deals `count` candidates to each kernel, one at a time, because kernels of a file share device functions. */
+function dealt(piles, count) {
+  const taken = new Set();
+  const mutants = [];
+  const take = (kernel, candidate) => {
+    if (taken.has(candidate.key)) return false;
+    taken.add(candidate.key);
+    mutants.push({ ...candidate, kernel });
+    return true;
+  };
+  const owned = piles.map(({ kernel, pile }) => {
+    const always = pile.filter(({ change }) => ALWAYS.has(change.operator));
+    return always.filter((candidate) => take(kernel, candidate)).length;
+  });
+  for (let round = 1; round <= count; round++) {
+    piles.forEach(({ kernel, pile }, i) => {
+      if (owned[i] < round && pile.some((candidate) => take(kernel, candidate))) owned[i]++;
+    });
+  }
+  return mutants;
 }
 
 const hash = (text) => createHash("sha256").update(text).digest("hex");

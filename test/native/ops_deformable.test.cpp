@@ -80,6 +80,18 @@ TEST_OP(deformable_sample_on_the_border) {
   EXPECT_SAME_BITS(sample(backend, c, data), (std::vector<float>{1.0f, 8.0f, 0.25f, 1.5f, 0.0f, 18.0f}));
 }
 
+// The half of the last cell that lies towards the edge, of maps whose size bf16 does not hold.
+TEST_OP(deformable_sample_in_the_last_cell) {
+  for (const Grid grid : {Grid{1, 257}, Grid{257, 1}}) {
+    const Case c{1, 1, 1, 1, 1, {grid}};
+    Data data = random_data(c, 0.0f);
+    data.reference = {0.0f, 0.0f};
+    data.offsets = {grid.width == 257 ? 256.75f : 0.5f, grid.height == 257 ? 256.75f : 0.5f};
+    data.value.back() = 8.0f;
+    EXPECT_SAME_BITS(sample(backend, c, data), std::vector<float>{6.0f});
+  }
+}
+
 // Offsets that no integer holds sample nothing; the other points are as without them.
 TEST_OP(deformable_sample_far_away) {
   const float infinity = std::numeric_limits<float>::infinity();

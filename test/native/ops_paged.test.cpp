@@ -17,8 +17,8 @@ Expected attention_of(const Text& text, const Server& server, Dtype cache) {
 }
 
 void check_prompt(Backend& backend, const Heads& heads, Dtype cache, Dtype dtype, int64_t length,
-                  bool aligned) {
-  Server server(backend, heads, cache, dtype, aligned);
+                  Layout layout) {
+  Server server(backend, heads, cache, dtype, layout);
   const Text text(heads, length, 1, dtype);
   const auto out = server.step({{&text, 0, 0, length}})[0];
   const Expected e = attention_of(text, server, cache);
@@ -33,9 +33,10 @@ TEST_OP(paged_attention_of_short_prompts) {
   for (const Dtype dtype : activation_dtypes(backend)) {
     for (const Dtype cache : {Dtype::kF32, Dtype::kBF16}) {
       for (const Heads& heads : kHeads) {
-        check_prompt(backend, heads, cache, dtype, 1, true);
-        check_prompt(backend, heads, cache, dtype, 16, false);
-        check_prompt(backend, heads, cache, dtype, 33, true);
+        check_prompt(backend, heads, cache, dtype, 1, Layout::kAligned);
+        check_prompt(backend, heads, cache, dtype, 16, Layout::kOddStride);
+        check_prompt(backend, heads, cache, dtype, 33, Layout::kAligned);
+        check_prompt(backend, heads, cache, dtype, 17, Layout::kOddBase);
       }
     }
   }
@@ -44,17 +45,17 @@ TEST_OP(paged_attention_of_short_prompts) {
 TEST_OP(paged_attention_of_a_long_prompt) {
   for (const Dtype dtype : activation_dtypes(backend)) {
     for (const Heads& heads : {Heads{1, 1, 128}, Heads{1, 1, 34}})
-      check_prompt(backend, heads, Dtype::kF32, dtype, 300, true);
+      check_prompt(backend, heads, Dtype::kF32, dtype, 300, Layout::kAligned);
     for (const Heads& heads : {Heads{2, 1, 64}, Heads{1, 1, 80}, Heads{1, 1, 34}})
-      check_prompt(backend, heads, Dtype::kBF16, dtype, 300, false);
+      check_prompt(backend, heads, Dtype::kBF16, dtype, 300, Layout::kOddStride);
   }
 }
 
 // As wide as heads are anywhere.
 TEST_OP(paged_attention_of_wide_heads) {
   for (const Dtype cache : {Dtype::kF32, Dtype::kBF16}) {
-    check_prompt(backend, {2, 1, 256}, cache, Dtype::kF32, 70, true);
-    check_prompt(backend, {1, 1, 176}, cache, Dtype::kF32, 17, false);
+    check_prompt(backend, {2, 1, 256}, cache, Dtype::kF32, 70, Layout::kAligned);
+    check_prompt(backend, {1, 1, 176}, cache, Dtype::kF32, 17, Layout::kOddStride);
   }
 }
 

@@ -144,6 +144,17 @@ TEST_OP(token_logprobs_of_large_logits) {
   }
 }
 
+// A token that does not exist counts as the nearest that does.
+TEST_OP(token_logprobs_of_unknown_tokens) {
+  Fixture fixture(backend);
+  const Tensor ids = fixture.output(Dtype::kI32, 2, 1);
+  const Tensor values = fixture.output(Dtype::kF32, 2, 2);
+  backend.token_logprobs(fixture.input(Dtype::kF32, 2, 2, {0, 1, 0, 1}), fixture.indices({-1, 2}), ids,
+                         values);
+  const double sum = std::log(1 + std::exp(1.0));
+  EXPECT_CLOSE(fixture.values(values), (std::vector<double>{-sum, 1 - sum, 1 - sum, 1 - sum}), 0x1p-21);
+}
+
 TEST_OP(token_logprobs_likeliest_first) {
   for (const int64_t vocabulary : {1, 31, 33, 1500}) {
     const int64_t count = std::min<int64_t>(vocabulary, 35);
@@ -168,8 +179,10 @@ TEST_OP(token_logprobs_likeliest_first) {
       for (const float logit : row) sum += std::exp(static_cast<double>(logit));
       std::vector<int32_t> order(row.size());
       for (size_t i = 0; i < order.size(); i++) order[i] = static_cast<int32_t>(i);
-      std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
-        return row[static_cast<size_t>(a)] > row[static_cast<size_t>(b)];
+      std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+        const float likelier = row[static_cast<size_t>(a)];
+        const float other = row[static_cast<size_t>(b)];
+        return likelier != other ? likelier > other : a < b;
       });
       wanted.push_back(row[static_cast<size_t>(chosen[static_cast<size_t>(r)])] - std::log(sum));
       for (int64_t j = 0; j < count; j++) {

@@ -93,6 +93,10 @@ struct Step {
   }
 };
 
+/// How rows of activations lie: ready to be read in vectors, an odd number of values apart, or from an odd
+/// value on.
+enum class Layout { kAligned, kOddStride, kOddBase };
+
 /// A cache with a table of blocks per text; blocks are dealt backwards and interleaved, as after many
 /// requests.
 class Server {
@@ -100,12 +104,12 @@ class Server {
   static constexpr int64_t kTexts = 4;
   static constexpr int64_t kMaxBlocks = 44;
 
-  /// `aligned`: rows of activations can be read in vectors; else they begin anywhere.
-  Server(Backend& backend, const Heads& heads, Dtype cache, Dtype activations, bool aligned = false)
+  Server(Backend& backend, const Heads& heads, Dtype cache, Dtype activations,
+         Layout layout = Layout::kOddStride)
       : backend_(backend),
         heads_(heads),
         dtype_(activations),
-        aligned_(aligned),
+        layout_(layout),
         table_(rope_table(16 * kMaxBlocks, heads.dim)) {
     cache_ = backend.make_kv_cache({.layers = 2,
                                     .kv_heads = heads.kv,
@@ -146,13 +150,11 @@ class Server {
     const int64_t width = heads_.count * heads_.dim;
     const int64_t kv_width = heads_.kv * heads_.dim;
     Fixture fixture(backend_);
-    const Tensor queries = fixture.in_place(dtype_, rows, width, s.q, aligned_ ? 8 : 5);
-    // Unaligned: rows of q lie apart by an odd number, those of `out` begin at one.
-    const Tensor out = aligned_ ? fixture.output(dtype_, rows, width)
-                                : fixture.output(dtype_, rows, width + 1, 15 - width % 8).col_range(1, width);
-    run(queries, fixture.input(dtype_, rows, kv_width, s.k, aligned_ ? 16 : 3),
-        fixture.input(dtype_, rows, kv_width, s.v, aligned_ ? 0 : 1),
-        fixture.parameter(table_, 16 * kMaxBlocks), *batch, layer, out);
+    const bool odd = layout_ == Layout::kOddStride;
+    const Tensor out = fixture.output(dtype_, rows, width, odd ? 1 : 0);
+    run(queries(fixture, s, rows, width), fixture.input(dtype_, rows, kv_width, s.k, odd ? 3 : 16),
+        fixture.input(dtype_, rows, kv_width, s.v, odd ? 1 : 0), fixture.parameter(table_, 16 * kMaxBlocks),
+        *batch, layer, out);
     return split(fixture.values(out), s);
   }
 
@@ -167,10 +169,22 @@ class Server {
   }
 
  private:
+  Tensor queries(Fixture& fixture, const Step& s, int64_t rows, int64_t width) const {
+    if (layout_ != Layout::kOddBase)
+      return fixture.in_place(dtype_, rows, width, s.q, layout_ == Layout::kAligned ? 8 : 5);
+    std::vector<float> values;
+    for (int64_t r = 0; r < rows; r++) {
+      values.push_back(0.0f);
+      values.insert(values.end(), s.q.begin() + r * width, s.q.begin() + (r + 1) * width);
+    }
+    // Rows lie a multiple of eight apart nevertheless.
+    return fixture.in_place(dtype_, rows, width + 1, values, 15 - width % 8).col_range(1, width);
+  }
+
   Backend& backend_;
   Heads heads_;
   Dtype dtype_;
-  bool aligned_;
+  Layout layout_;
   std::vector<float> table_;
   std::vector<int32_t> blocks_[kTexts];
   std::unique_ptr<KvCache> cache_;
