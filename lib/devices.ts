@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { optionError } from "./check.js";
 import { HoneybeeError } from "./errors.js";
 import { callNative, native, packageRoot } from "./native.js";
 
@@ -66,6 +67,13 @@ export function listDevices(): DeviceReport[] {
  * @throws HoneybeeError ERR_DEVICE if the library of that device is not installed
  */
 export function chooseDevice(device = "auto"): DeviceChoice {
+  if (typeof device !== "string") throw optionError(`device must be a text, not ${JSON.stringify(device)}`);
+  if (!/^(auto|cpu|simt|cuda(:\d+)?)$/.test(device)) {
+    throw new HoneybeeError(
+      "ERR_DEVICE",
+      `device ${JSON.stringify(device)} is not known; there are auto, cpu, cuda, cuda:N and simt`,
+    );
+  }
   if (device === "cpu") return { device };
   if (device === "auto") {
     const gpus = listDevices().filter(({ name }) => name.startsWith("cuda"));
