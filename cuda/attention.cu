@@ -40,8 +40,10 @@ constexpr int kWarps = 4;
 // each tile from L2. Resampler and D-Abstractor: 144 … 256 queries on as many or 576 keys, f32 or bf16. One
 // block a tile of queries, head and item: tensor tiles (bf16 and f16, d a multiple of 16) have 64 rows in
 // four warps and two stages of 64 keys, 40 KB at d = 64; f32 is multiplied in f32 by PlainTile. d up to 256.
+// (The second launch bound keeps ptxas from spilling on sm_86 and sm_89 to fit more blocks.)
 template <class Tile>
-__global__ void __launch_bounds__(Tile::kThreads) attention_kernel(AttentionCall<typename Tile::Key> call) {
+__global__ void __launch_bounds__(Tile::kThreads, 1)
+    attention_kernel(AttentionCall<typename Tile::Key> call) {
   const int first = static_cast<int>(blockIdx.x) * Tile::kRows;
   const int count = min(Tile::kRows, call.queries - first);
   const int column = static_cast<int>(blockIdx.y) * call.dim;

@@ -128,6 +128,17 @@ Search look() {
 
 }  // namespace
 
+std::vector<std::string> Search::notes() const {
+  if (!found()) {
+    std::vector<std::string> lines = {"cuBLASLt 12 or 13 was not found; tried:"};
+    lines.insert(lines.end(), tried.begin(), tried.end());
+    return lines;
+  }
+  std::string number = std::to_string(version / 10000) + "." + std::to_string(version % 10000 / 100) + "." +
+                       std::to_string(version % 100);
+  return {"cuBLASLt " + number + ", " + path};
+}
+
 const Search& search() {
   static const Search result = look();
   return result;

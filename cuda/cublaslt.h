@@ -125,6 +125,8 @@ struct Search {
   std::vector<std::string> tried;  ///< "place: why not", in the order of the search
 
   bool found() const { return !path.empty(); }
+  /// Lines for people: the version and file in use, or all that was tried.
+  std::vector<std::string> notes() const;
 };
 
 /// Looks once in the life of the process, at the first call; any thread may call. In this order: a cuBLASLt

@@ -1,5 +1,6 @@
 // What the shared library exports (core/backend_library.h).
 #include "core/backend_library.h"
+#include "cuda/cublaslt.h"
 #include "cuda/cuda_backend.h"
 #include "cuda/devices.h"
 
@@ -14,6 +15,8 @@ HB_EXPORT std::vector<honeybee::BackendDevice> honeybee_backend_devices() {
     devices.push_back({device.index, device.description(), device.memory, device.problem()});
   return devices;
 }
+
+HB_EXPORT std::vector<std::string> honeybee_backend_notes() { return honeybee::cuda::lt::search().notes(); }
 
 HB_EXPORT honeybee::Backend* honeybee_backend_make(const honeybee::BackendOptions& options) {
   return honeybee::make_cuda_backend(options).release();

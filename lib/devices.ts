@@ -28,6 +28,8 @@ export interface DeviceReport {
   reason?: string;
   /** What the option `isa` of honeybee/ops takes; empty where it does not apply. */
   isas: readonly string[];
+  /** On what its library opens itself: the cuBLASLt in use, or all that was tried. */
+  notes?: readonly string[];
 }
 
 /**
@@ -44,17 +46,20 @@ export function listDevices(): DeviceReport[] {
       if (kind === "cuda") reports.push({ name: kind, usable: false, reason: NO_CUDA_LIBRARY, isas: [] });
       continue;
     }
+    let notes: string[] = [];
     try {
+      notes = callNative(() => native.libraryNotes(library));
       for (const { name, description, problem, isas } of nativeDevices({ kind, path: library }))
         reports.push({
           name,
           usable: problem === "",
           description,
           isas,
+          notes,
           ...(problem && { reason: problem }),
         });
     } catch (error) {
-      reports.push({ name: kind, usable: false, reason: (error as Error).message, isas: [] });
+      reports.push({ name: kind, usable: false, reason: (error as Error).message, isas: [], notes });
     }
   }
   return reports;

@@ -120,6 +120,8 @@ export interface NativeAddon {
   listTensors(config: object, weights: object): { name: string; shape: number[]; dtype: string }[];
   /** The CPU, or the devices that a backend library finds; throws why it finds none. */
   listDevices(kind?: "cuda" | "simt", path?: string): NativeDevice[];
+  /** Lines on the libraries that a backend library opens itself: which it uses, or what it tried. */
+  libraryNotes(path: string): string[];
   /** On a thread of its own. */
   measureRates(options: {
     device: string;

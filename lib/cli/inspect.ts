@@ -18,10 +18,10 @@ export async function inspect(model: string | undefined, flags: InspectFlags): P
     writeJson({ devices: listDevices(), ...(description ? { model: description } : {}) });
     return;
   }
-  const lines = listDevices().map(
-    ({ name, usable, description, reason }) =>
-      `${name.padEnd(8)}${usable ? "yes  " : "no   "}${[description, reason].filter(Boolean).join(": ")}`,
-  );
+  const lines = listDevices().flatMap(({ name, usable, description, reason, notes = [] }) => [
+    `${name.padEnd(8)}${usable ? "yes  " : "no   "}${[description, reason].filter(Boolean).join(": ")}`,
+    ...notes.map((note) => `${"".padEnd(13)}${note}`),
+  ]);
   process.stdout.write(
     `devices (${availableParallelism()} cores)\n${lines.map((line) => `  ${line}\n`).join("")}`,
   );

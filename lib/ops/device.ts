@@ -95,10 +95,10 @@ export abstract class OpsDevice {
   }
 
   /** Runs an operation of the native table; only what is a weight or cache is looked at here. */
-  protected run(op: string, args: object): Matrix {
+  protected run<Answer = Matrix>(op: string, args: object): Answer {
     const { samples, ...result } = callNative(() => this.#native.run(op, args, this.#repeat));
     if (samples.length > 0) this.#timings.push({ op, ms: median(samples), samples });
-    return result;
+    return result as Answer;
   }
 
   protected weightHandle(weight: unknown, name: string): number {

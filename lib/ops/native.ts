@@ -1,5 +1,5 @@
 import { native } from "../native.js";
-import type { FloatDtype, KvShape, Matrix, OpsInfo, OpsOptions } from "./types.js";
+import type { FloatDtype, KvShape, OpsInfo, OpsOptions } from "./types.js";
 
 export interface NativeResource {
   /** Never given twice in a process. */
@@ -24,7 +24,7 @@ export interface NativeOps {
    * Runs an operation of src/napi/ops_table.cpp once, then `repeat` times by the clock.
    * @returns the answer and milliseconds of each run by the clock
    */
-  run(op: string, args: object, repeat: number): Required<Matrix> & { samples: Float64Array };
+  run(op: string, args: object, repeat: number): object & { samples: Float64Array };
   dispose(): void;
 }
 

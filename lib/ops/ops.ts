@@ -1,17 +1,23 @@
-import { checkNames } from "../check.js";
+import { checkNames, optionError } from "../check.js";
+import { checkWarp } from "../model/options.js";
 import { OpsDevice } from "./device.js";
 import type { KvCache, Weight } from "./resources.js";
 import type {
   Activation,
   AttentionOptions,
+  ByteMatrix,
   DeformableOptions,
   FloatDtype,
   Grid,
+  Int32Matrix,
   Matrix,
   PagedAttentionOptions,
   PagedBatch,
   PagedOptions,
   PatchifyOptions,
+  ResizeOptions,
+  SampleRow,
+  TokenLogprobs,
 } from "./types.js";
 
 /**
@@ -136,7 +142,57 @@ export class Ops extends OpsDevice {
     return this.run("paged_attention", { ...options, cache: this.cacheHandle(cache), batch, q });
   }
 
+  // Choosing tokens.
+
+  /**
+   * The next token of each row, chosen as `generate` does: penalties, temperature, top-k, top-p and min-p in Hugging
+   * Face's order, then the largest or a draw by (seed, sequence, position). logits f32 [n, V].
+   *
+   * @param rows [n]
+   * @returns [n]; -1 where the logits are not numbers or all tokens are ruled out
+   */
+  sample(logits: Matrix, rows: readonly SampleRow[]): Int32Array {
+    if (!Array.isArray(rows))
+      throw optionError("rows must be an array with an object for each row of logits");
+    const checked = rows.map(({ sequence, history, banned, position, ...options }: SampleRow) => ({
+      ...checkWarp(options),
+      ...{ sequence, history, banned, position },
+    }));
+    return this.run<Int32Matrix>("sample", { logits, rows: checked }).data;
+  }
+
+  /**
+   * log softmax of each row: of a given token, and of the likeliest ones, likeliest first (ties by id).
+   * logits f32 [n, V], tokens [n].
+   *
+   * @param top how many of the likeliest, at most V. Default 0.
+   */
+  tokenLogprobs(logits: Matrix, tokens: Int32Array, top = 0): TokenLogprobs {
+    const { data, cols, ids } = this.run<Matrix & { ids: Int32Matrix }>("token_logprobs", {
+      ...{ logits, tokens, top },
+    });
+    const topLogprobs = data.filter((_, i) => i % cols > 0);
+    return { logprobs: data.filter((_, i) => i % cols === 0), topIds: ids.data, topLogprobs };
+  }
+
   // Images and grids; items of a batch are stacked in rows.
+
+  /**
+   * Pillow's antialiased bicubic resize, equal to the bit, of which a window is kept.
+   *
+   * @param image [height, width, 3] bytes
+   * @returns [window.height, window.width, 3] bytes
+   */
+  resizeBicubic(image: Uint8Array, options: ResizeOptions): Uint8Array {
+    checkNames(options, ["width", "height", "resized", "window"], "resizeBicubic option");
+    const { width, height, resized, window } = options;
+    const { left, top, ...kept } = window ?? { left: 0, top: 0, ...resized };
+    return this.run<ByteMatrix>("resize_bicubic", {
+      ...{ image, width, height, left, top },
+      ...{ resizedWidth: resized?.width, resizedHeight: resized?.height },
+      ...{ windowWidth: kept.width, windowHeight: kept.height },
+    }).data;
+  }
 
   /**
    * Pixels to patches: (value / 255 - mean) / std, channel-major inside a patch like the weight of a convolution.

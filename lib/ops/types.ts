@@ -1,3 +1,5 @@
+import type { GenerationOptions } from "../model/options.js";
+
 /** The dtypes that matrices have on a device. Values cross as float32 and are rounded on the way there. */
 export type FloatDtype = "f32" | "bf16" | "f16";
 
@@ -9,6 +11,11 @@ export interface Matrix {
   /** What it is on the device, and so what is computed. Default "f32", the only one of the CPU. */
   readonly dtype?: FloatDtype | undefined;
 }
+
+/** What an operation answers with whole numbers. */
+export type Int32Matrix = Omit<Matrix, "data" | "dtype"> & { readonly data: Int32Array };
+/** What an operation answers with bytes. */
+export type ByteMatrix = Omit<Matrix, "data" | "dtype"> & { readonly data: Uint8Array };
 
 /** A feature grid, whose cells are rows in row-major order. */
 export interface Grid {
@@ -57,6 +64,34 @@ export interface PagedOptions {
 export interface PagedAttentionOptions extends PagedOptions {
   /** Of the scores. Default 1/√d. */
   readonly scale?: number | undefined;
+}
+
+/** How the next token of one row is chosen: the sampling options of `generate`, and what they look at. */
+export interface SampleRow extends GenerationOptions {
+  /** Which of several answers to one prompt: a stream of draws of its own. Default 0. */
+  readonly sequence?: number | undefined;
+  /** Tokens that the penalties and the n-gram rule see. */
+  readonly history?: Int32Array | undefined;
+  /** Tokens ruled out this time. */
+  readonly banned?: Int32Array | undefined;
+  /** How many tokens were drawn before. Default 0. */
+  readonly position?: number | undefined;
+}
+
+export interface TokenLogprobs {
+  /** [n]: natural logarithms of the given tokens' probabilities. */
+  readonly logprobs: Float32Array;
+  /** [n, top] */
+  readonly topIds: Int32Array;
+  /** [n, top] */
+  readonly topLogprobs: Float32Array;
+}
+
+export interface ResizeOptions extends Grid {
+  /** The size of the whole picture after the resize. */
+  readonly resized: Grid;
+  /** The part of it that is kept. Default: all. */
+  readonly window?: (Grid & { readonly left: number; readonly top: number }) | undefined;
 }
 
 export interface PatchifyOptions {

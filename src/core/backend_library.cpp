@@ -36,6 +36,7 @@ BackendLibrary::BackendLibrary(const std::string& path) {
   require(theirs == backend_abi(), ErrorCode::kDevice, path, " is of another build of honeybee (", theirs,
           ", this one is ", backend_abi(), "); build or install both from the same version");
   find(library, path, "honeybee_backend_devices", devices_);
+  find(library, path, "honeybee_backend_notes", notes_);
   find(library, path, "honeybee_backend_make", make_);
 }
 

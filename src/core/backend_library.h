@@ -24,7 +24,7 @@ struct BackendOptions {
 
 /// A device backend that is built and shipped apart (honeybee-cuda.so, honeybee-simt.so). Opened once a
 /// process and never closed. It exports, with C names, honeybee_backend_abi, which is compared before
-/// anything else is called, honeybee_backend_devices and honeybee_backend_make.
+/// anything else is called, honeybee_backend_devices, honeybee_backend_notes and honeybee_backend_make.
 class BackendLibrary {
  public:
   /// Throws Error(kDevice) naming the file: missing, not loadable, or of another build of honeybee.
@@ -32,6 +32,8 @@ class BackendLibrary {
 
   /// Every device; throws Error(kDevice) saying why there is none.
   std::vector<BackendDevice> devices() const { return devices_(); }
+  /// Lines for people on the libraries that it opens itself: which it uses, or what it tried.
+  std::vector<std::string> notes() const { return notes_(); }
   /// To be used and destroyed on the calling thread. Throws Error(kDevice), Error(kOutOfMemory).
   std::unique_ptr<Backend> make_backend(const BackendOptions& options) const {
     return std::unique_ptr<Backend>(make_(options));
@@ -41,6 +43,7 @@ class BackendLibrary {
   explicit BackendLibrary(const std::string& path);
 
   std::vector<BackendDevice> (*devices_)();
+  std::vector<std::string> (*notes_)();
   Backend* (*make_)(const BackendOptions&);
 };
 

@@ -68,6 +68,10 @@ std::vector<DeviceInfo> list_devices(const std::string& kind, const std::string&
   return list;
 }
 
+std::vector<std::string> library_notes(const std::string& library) {
+  return BackendLibrary::open(library).notes();
+}
+
 DeviceOptions read_device_options(const ObjectReader& r) {
   DeviceOptions options;
   options.device = r.text("device");

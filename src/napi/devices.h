@@ -34,6 +34,9 @@ DeviceInfo describe_cpu();
 /// Error(kDevice) saying why there is none.
 std::vector<DeviceInfo> list_devices(const std::string& kind, const std::string& library);
 
+/// What a backend library says about the libraries that it opens itself. Throws Error(kDevice).
+std::vector<std::string> library_notes(const std::string& library);
+
 /// {device, library?, memory?, threads?, batchInvariant?, isa?}. Throws Error(kOption) for a value out of
 /// range, Error(kDevice) for a device that is not known.
 DeviceOptions read_device_options(const ObjectReader& options);

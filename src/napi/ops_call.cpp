@@ -107,6 +107,42 @@ const PagedBatch& OpCall::batch(const char* name) {
   return *batch;
 }
 
+const SamplingBatch& OpCall::sampling(const char* name, int64_t count) {
+  const std::vector<ObjectReader> rows = arguments_.objects(name);
+  require(static_cast<int64_t>(rows.size()) == count, ErrorCode::kOption, arguments_.path(), ".", name,
+          " has ", rows.size(), " entries, expected one for each of the ", count, " rows of logits");
+  std::vector<SamplingRow> list;
+  for (const ObjectReader& r : rows) {
+    SamplingRow& row = list.emplace_back();
+    row.options = &sampling_options_.emplace_back(read_sampling(r));
+    const auto tokens = [&](const char* field) -> std::span<const int32_t> {
+      if (!r.has(field)) return {};
+      const auto copy =
+          std::make_shared<std::vector<int32_t>>(r.typed_array<int32_t>(field, napi_int32_array));
+      used_.push_back(copy);
+      return *copy;
+    };
+    row.history = tokens("history");
+    row.banned = tokens("banned");
+    row.position = static_cast<uint64_t>(r.integer_or("position", 0));
+  }
+  const std::shared_ptr<SamplingBatch> batch = backend().make_sampling_batch();
+  batch->set(list);
+  used_.push_back(batch);
+  return *batch;
+}
+
+ResizePlan OpCall::plan(Grid size) const {
+  const auto side = [&](const char* name, int64_t least) {
+    return static_cast<int>(arguments_.integer(name, least, kWidestGrid));
+  };
+  return {static_cast<int>(size.width),
+          static_cast<int>(size.height),
+          side("resizedWidth", 1),
+          side("resizedHeight", 1),
+          {side("left", 0), side("top", 0), side("windowWidth", 1), side("windowHeight", 1)}};
+}
+
 Grid OpCall::grid(const ObjectReader& size) {
   return {size.integer("height", 1, kWidestGrid), size.integer("width", 1, kWidestGrid)};
 }
@@ -117,6 +153,10 @@ Dtype OpCall::dtype_or(const char* name, Dtype otherwise) const {
 
 Tensor OpCall::result(int64_t rows, int64_t cols, Dtype dtype) {
   return answer_ = allocate(dtype, rows, cols);
+}
+
+Tensor OpCall::second_result(const char* name, int64_t rows, int64_t cols, Dtype dtype) {
+  return second_answers_.emplace_back(name, allocate(dtype, rows, cols)).second;
 }
 
 void OpCall::restore() {
@@ -142,23 +182,42 @@ void OpCall::run(const std::function<void()>& operation) {
   }
 }
 
-Napi::Value OpCall::answer(Napi::Env env) const {
-  const auto count = static_cast<size_t>(answer_.size());
-  Napi::Float32Array data = Napi::Float32Array::New(env, count);
-  if (answer_.dtype == Dtype::kF32) {
-    backend().download(answer_, data.Data());
-  } else {
-    std::vector<char> values(count * dtype_size(answer_.dtype));
-    backend().download(answer_, values.data());
-    convert_to_float(answer_.dtype, values.data(), data.Data(), count);
+Napi::Object OpCall::describe(Napi::Env env, const Tensor& tensor) const {
+  const auto count = static_cast<size_t>(tensor.size());
+  Napi::Object out = Napi::Object::New(env);
+  const auto download = [&](auto data) {
+    backend().download(tensor, data.Data());
+    out.Set("data", data);
+  };
+  switch (tensor.dtype) {
+    case Dtype::kF32:
+      download(Napi::Float32Array::New(env, count));
+      break;
+    case Dtype::kI32:
+      download(Napi::Int32Array::New(env, count));
+      break;
+    case Dtype::kU8:
+      download(Napi::Uint8Array::New(env, count));
+      break;
+    default: {
+      std::vector<char> values(count * dtype_size(tensor.dtype));
+      backend().download(tensor, values.data());
+      Napi::Float32Array data = Napi::Float32Array::New(env, count);
+      convert_to_float(tensor.dtype, values.data(), data.Data(), count);
+      out.Set("data", data);
+    }
   }
+  out.Set("rows", static_cast<double>(tensor.rows));
+  out.Set("cols", static_cast<double>(tensor.cols));
+  out.Set("dtype", dtype_name(tensor.dtype));
+  return out;
+}
+
+Napi::Value OpCall::answer(Napi::Env env) const {
   Napi::Float64Array samples = Napi::Float64Array::New(env, samples_.size());
   std::copy(samples_.begin(), samples_.end(), samples.Data());
-  Napi::Object out = Napi::Object::New(env);
-  out.Set("data", data);
-  out.Set("rows", static_cast<double>(answer_.rows));
-  out.Set("cols", static_cast<double>(answer_.cols));
-  out.Set("dtype", dtype_name(answer_.dtype));
+  Napi::Object out = describe(env, answer_);
+  for (const auto& [name, tensor] : second_answers_) out.Set(name, describe(env, tensor));
   out.Set("samples", samples);
   return out;
 }

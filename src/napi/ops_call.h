@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,10 @@ class OpCall {
   KvCache& cache(const char* name);
   /// {rowBegin, start, blocks}: Int32Arrays, see PagedBatch::set.
   const PagedBatch& batch(const char* name);
+  /// [{…sampling options, sequence?, history?, banned?, position?}] of `count` rows, see SamplingRow.
+  const SamplingBatch& sampling(const char* name, int64_t count);
+  /// {resizedWidth, resizedHeight, left, top, windowWidth, windowHeight} of a picture of this size.
+  ResizePlan plan(Grid size) const;
   /// {height, width}
   static Grid grid(const ObjectReader& size);
   /// "f32", "bf16" or "f16".
@@ -58,10 +63,14 @@ class OpCall {
   /// A matrix for the operation to fill: the answer of this call.
   Tensor result(int64_t rows, int64_t cols, Dtype dtype);
 
+  /// A second answer, under a name of its own.
+  Tensor second_result(const char* name, int64_t rows, int64_t cols, Dtype dtype);
+
   /// Runs the operation once, and then `repeat` times by the clock, each on the same arguments.
   void run(const std::function<void()>& operation);
 
-  /// {data: Float32Array, rows, cols, dtype, samples: Float64Array of milliseconds}
+  /// {data, rows, cols, dtype, samples: Float64Array of milliseconds}; data is a Float32Array, or of the
+  /// answer's own dtype if that is u8 or i32. A second answer is such an object under its name.
   Napi::Value answer(Napi::Env env) const;
 
  private:
@@ -69,6 +78,7 @@ class OpCall {
   template <class T>
   Tensor upload(const ObjectReader& from, const char* name, napi_typedarray_type type, Dtype dtype,
                 int64_t rows, int64_t cols);
+  Napi::Object describe(Napi::Env env, const Tensor& tensor) const;
   void restore();
   void settle() const;
 
@@ -78,7 +88,9 @@ class OpCall {
   int64_t repeat_;
   std::deque<Tensor> tensors_;
   std::vector<std::unique_ptr<Memory>> memory_;
+  std::deque<SamplingOptions> sampling_options_;
   Tensor answer_;
+  std::vector<std::pair<std::string, Tensor>> second_answers_;
   std::vector<char> original_;  // of an answer that is changed in place
   std::vector<double> samples_;
 };

@@ -218,6 +218,33 @@ void deformable_sample(OpCall& c) {
   c.run([&] { c.backend().deformable_sample(value, offsets, logits, reference, shape, y); });
 }
 
+void resize_bicubic(OpCall& c) {
+  const Grid size{c.arguments().integer("height", 1, kLargestImage),
+                  c.arguments().integer("width", 1, kLargestImage)};
+  const Tensor image = c.bytes("image", size.width * 3);
+  require(image.rows == size.height, ErrorCode::kOption, "resize_bicubic: image has ", image.rows,
+          " rows of ", size.width, " pixels, expected ", size.height);
+  const ResizePlan plan = c.plan(size);
+  const Tensor rgb = c.result(1, plan.window.height * plan.window.width * 3, Dtype::kU8);
+  c.run([&] { c.backend().resize_bicubic(image, plan, rgb); });
+}
+
+void sample(OpCall& c) {
+  const Tensor logits = c.matrix("logits");
+  const SamplingBatch& batch = c.sampling("rows", logits.rows);
+  const Tensor tokens = c.result(logits.rows, 1, Dtype::kI32);
+  c.run([&] { c.backend().sample(logits, batch, tokens); });
+}
+
+void token_logprobs(OpCall& c) {
+  const Tensor logits = c.matrix("logits");
+  const Tensor tokens = c.indices("tokens");
+  const int64_t top = c.arguments().integer("top", 0, logits.cols);
+  const Tensor ids = c.second_result("ids", logits.rows, top, Dtype::kI32);
+  const Tensor values = c.result(logits.rows, 1 + top, Dtype::kF32);
+  c.run([&] { c.backend().token_logprobs(logits, tokens, ids, values); });
+}
+
 struct Row {
   const char* name;
   OpBody body;
@@ -240,6 +267,9 @@ constexpr Row kOps[] = {
     {"attention", attention},
     {"rope_append", rope_append},
     {"paged_attention", paged_attention},
+    {"sample", sample},
+    {"token_logprobs", token_logprobs},
+    {"resize_bicubic", resize_bicubic},
     {"patchify", patchify},
     {"depthwise_conv3x3", depthwise_conv3x3},
     {"mean_rows", mean_rows},

@@ -67,12 +67,24 @@ Napi::Value devices(const Napi::CallbackInfo& info) {
   });
 }
 
+// libraryNotes(path) → lines on what that backend library opens itself.
+Napi::Value notes(const Napi::CallbackInfo& info) {
+  return guarded_call(info.Env(), [&]() -> Napi::Value {
+    require(info[0].IsString(), ErrorCode::kOption, "libraryNotes needs the path of a library");
+    const std::vector<std::string> lines = library_notes(info[0].As<Napi::String>());
+    Napi::Array out = Napi::Array::New(info.Env(), lines.size());
+    for (uint32_t i = 0; i < lines.size(); i++) out.Set(i, lines[i]);
+    return out;
+  });
+}
+
 }  // namespace
 
 void register_tools(Napi::Env env, Napi::Object exports) {
   exports.Set("warpLogits", Napi::Function::New(env, warp, "warpLogits"));
   exports.Set("listTensors", Napi::Function::New(env, tensors, "listTensors"));
   exports.Set("listDevices", Napi::Function::New(env, devices, "listDevices"));
+  exports.Set("libraryNotes", Napi::Function::New(env, notes, "libraryNotes"));
 }
 
 }  // namespace honeybee
