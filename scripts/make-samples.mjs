@@ -2,12 +2,13 @@
  * Writes training samples of the demo model's world as shards of JSON lines (lib/data/world/scene.ts has the format).
  *
  *   node scripts/make-samples.mjs --out FOLDER --stage 1|2 [--split train] [--count N] [--seed N] [--size PIXELS]
- *       [--turns N] [--shard-mb 12] [--threads N]
+ *       [--turns N] [--tokenizer FILE] [--shard-mb 12] [--threads N]
  *   node scripts/make-samples.mjs --out FOLDER --questions [--split new] [--count N a task] [--seed N] [--size PIXELS]
  *
  * Sample n of a run has the seed (--seed + n), so runs with ranges of seeds apart share nothing. Shards are
  * FOLDER/STEM-00000.jsonl.gz and on, each at most --shard-mb, which a trainer may read in any order; the file names
- * begin with stage and split. --questions writes one file for each split instead, questions-SPLIT.jsonl.gz.
+ * begin with stage and split. With --tokenizer (a vocabulary or a model's folder) the lines hold ids as well.
+ * --questions writes one file for each split instead, questions-SPLIT.jsonl.gz.
  */
 import { createWriteStream, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -28,14 +29,26 @@ const openData = async () => {
   return { data, atlas: await data.loadAtlas() };
 };
 
+async function openTokenizer(path) {
+  const { loadTokenizer } = await import(join(root, "dist/lib/tokenizer/index.js"));
+  return loadTokenizer(path).catch((error) => {
+    throw new ScriptError(`make-samples.mjs: ${error.message}`);
+  });
+}
+
 /** A worker: chunk numbers in, gzipped chunks out. Members of gzip that follow one another are one stream. */
-async function work({ seed, count, options }) {
+async function work({ seed, count, options, tokenizer: path }) {
   const { data, atlas } = await openData();
+  const tokenizer = path && (await openTokenizer(path));
+  const make = (n) => {
+    const sample = data.sampleOf(n, atlas, options);
+    return JSON.stringify(tokenizer ? data.encodeSample(sample, tokenizer) : sample);
+  };
   parentPort.on("message", (chunk) => {
     const first = chunk * CHUNK;
     const lines = [];
     for (let n = first; n < Math.min(count, first + CHUNK); n++) {
-      lines.push(JSON.stringify(data.sampleOf(seed + n, atlas, options)));
+      lines.push(make(seed + n));
     }
     parentPort.postMessage({ chunk, bytes: gzipSync(`${lines.join("\n")}\n`, { level: 6 }) });
   });
@@ -101,6 +114,7 @@ const OPTIONS = {
   seed: { type: "string" },
   size: { type: "string" },
   turns: { type: "string" },
+  tokenizer: { type: "string" },
   "shard-mb": { type: "string" },
   threads: { type: "string" },
 };
@@ -134,16 +148,12 @@ async function run() {
   }
   const turns = integer(values, "turns", undefined, 1, 32);
   const options = { stage, split, ...(size && { size }), ...(turns && { turns }) };
+  if (values.tokenizer) await openTokenizer(values.tokenizer);
+  const settings = { seed, count, options, tokenizer: values.tokenizer };
   const threads = integer(values, "threads", availableParallelism(), 1, 256);
   const shardBytes = integer(values, "shard-mb", 12, 1, 4096) * 1e6;
   const start = performance.now();
-  const shards = await writeShards(
-    values.out,
-    `stage${stage}-${split}`,
-    { seed, count, options },
-    shardBytes,
-    threads,
-  );
+  const shards = await writeShards(values.out, `stage${stage}-${split}`, settings, shardBytes, threads);
   const rate = Math.round((count / (performance.now() - start)) * 1000);
   note(`${count} samples in ${shards} shards, ${rate} samples/s (${since(start)})`);
   return 0;

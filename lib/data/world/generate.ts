@@ -31,6 +31,7 @@ export interface SceneOptions {
   need?: SceneObject["kind"];
 }
 
+const OBJECT_KINDS = ["drawing", "shape", "word"] as const;
 const MOST_OBJECTS = 6;
 /** Of the picture's side. */
 const LEAST_SIDE = 0.12;
@@ -88,6 +89,9 @@ function checkOptions(seed: number, options: SceneOptions) {
   if (copies !== undefined && !isWithin(copies, 1, 5)) {
     fail(`copies must be an integer from 1 to 5, not ${String(copies)}`);
   }
+  if (need !== undefined && !OBJECT_KINDS.includes(need)) {
+    fail(`need must be one of ${OBJECT_KINDS.join(", ")}, not ${JSON.stringify(need)}`);
+  }
   return { split, copies, need };
 }
 
@@ -122,7 +126,7 @@ function drawKinds(random: Random, copies: number | undefined, need: Group["kind
   const others = random.integer(0, Math.min(room, count > 1 ? 2 : 5));
   let words = first === "word" ? 1 : 0;
   for (let i = 0; i < others; i++) {
-    const kind = (["drawing", "shape", "word"] as const)[random.weighted([0.6, 0.28, words < 2 ? 0.12 : 0])]!;
+    const kind = OBJECT_KINDS[random.weighted([0.6, 0.28, words < 2 ? 0.12 : 0])]!;
     if (kind === "word") words++;
     groups.push({ kind, count: 1 });
   }
