@@ -10,8 +10,9 @@ import { addBenchOptions } from "./bench-options.js";
 import { chat } from "./chat.js";
 import { convert } from "./convert.js";
 import { demo } from "./demo.js";
+import { demoScene } from "./demo-scene.js";
 import { inspect } from "./inspect.js";
-import { addGenerationOptions, addModelOptions, addPromptOptions } from "./options.js";
+import { addGenerationOptions, addModelOptions, addPromptOptions, number } from "./options.js";
 import { run } from "./run.js";
 import { Interrupted } from "./terminal.js";
 import { tokenize } from "./tokenize.js";
@@ -64,6 +65,11 @@ function build(): Command {
     .option("--quiet", "no progress")
     .action(convert);
   command("demo", "the main job, end to end").action(demo);
+  command("demo-scene <out>", "draws a new scene for the demo model as PNG")
+    .option("--seed <n>", "the same seed, the same scene; default: any", number)
+    .option("--size <pixels>", "side of the picture, 144 to 224", number)
+    .option("--json", "what is in it, as one JSON document")
+    .action(demoScene);
   return program;
 }
 

@@ -1,0 +1,28 @@
+import { loadAtlas, renderScene, sceneOf } from "../data/index.js";
+import { HoneybeeError } from "../errors.js";
+import { loadSharp } from "../image/sharp.js";
+import { writeJson } from "./terminal.js";
+
+export interface DemoSceneFlags {
+  seed?: number;
+  size?: number;
+  json?: boolean;
+}
+
+/** `honeybee demo-scene`: a picture of the demo model's world that it has not been trained on. */
+export async function demoScene(out: string, flags: DemoSceneFlags): Promise<void> {
+  const seed = flags.seed ?? Math.floor(Math.random() * 2 ** 32);
+  const atlas = await loadAtlas();
+  const scene = sceneOf(seed, atlas, { size: flags.size ?? 224 });
+  const sharp = await loadSharp();
+  const { size } = scene;
+  try {
+    const raw = { width: size, height: size, channels: 3 } as const;
+    await sharp(renderScene(scene, atlas), { raw }).png().toFile(out);
+  } catch (error) {
+    const reason = (error as Error).message.split("\n")[0];
+    throw new HoneybeeError("ERR_IMAGE", `${out} cannot be written: ${reason}`, { cause: error });
+  }
+  if (flags.json) writeJson(scene);
+  else process.stdout.write(`${out}: scene ${seed}, ${scene.objects.length} objects\n`);
+}
