@@ -31,6 +31,7 @@ const NUMBERS: Record<string, NumberRule> = {
   threads: { least: 1, most: 1024, integer: true },
   maxImagePixels: { least: 1, most: Number.MAX_SAFE_INTEGER, integer: true },
   visualTokens: { least: 1, most: 65536, integer: true },
+  prefetchBytes: { least: 0, most: Number.MAX_SAFE_INTEGER, integer: true },
   repeat: { least: 1, most: 1_000_000, integer: true },
 };
 

@@ -8,7 +8,9 @@ export type ErrorCode =
   | "ERR_OUT_OF_MEMORY"
   | "ERR_DEVICE"
   | "ERR_DISPOSED"
-  | "ERR_OVERLOADED";
+  | "ERR_OVERLOADED"
+  /** A file of requests or results that cannot be read or written. */
+  | "ERR_FILE";
 
 /**
  * The one error class of the package. The message names the thing at fault, what was expected,

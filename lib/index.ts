@@ -1,3 +1,4 @@
+export type { Batch, BatchOptions, BatchRequest, BatchResult, BatchStats } from "./batch/index.js";
 export { type ErrorCode, HoneybeeError } from "./errors.js";
 export { type ImageInput, ImagePart, image, type PreprocessOptions, preprocess } from "./image/index.js";
 export type {

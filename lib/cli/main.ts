@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { HoneybeeError } from "../errors.js";
 import { packageRoot } from "../native.js";
 import { nearest } from "../nearest.js";
+import { addBatchOptions, batch } from "./batch.js";
 import { bench } from "./bench.js";
 import { addBenchOptions } from "./bench-options.js";
 import { chat } from "./chat.js";
@@ -51,6 +52,15 @@ function build(): Command {
   )
     .option("--quiet", "no notes")
     .action(chat);
+  addBatchOptions(
+    addModelOptions(
+      addGenerationOptions(
+        addPromptOptions(
+          command("batch <model> <input> <output>", "many requests, JSONL to JSONL, resumable"),
+        ),
+      ),
+    ),
+  ).action(batch);
   addModelOptions(command("inspect [model]", "devices, and a model without loading it"))
     .option("--json", "one JSON document")
     .action(inspect);

@@ -3,12 +3,13 @@ import type { ModelConfig } from "../checkpoint/index.js";
 import { HoneybeeError } from "../errors.js";
 import { decodeImage } from "./decode.js";
 import { asImageError } from "./errors.js";
-import { limitConcurrency } from "./limit.js";
 import { imageNative, type ResizeMode, type ResizeOptions } from "./native.js";
+import { oneOfFew } from "./parallel.js";
 import type { ImageInput } from "./source.js";
 
 export { decodeImage, MAX_IMAGE_PIXELS, type RgbImage } from "./decode.js";
 export type { ResizeMode } from "./native.js";
+export { countGenerating } from "./parallel.js";
 export type { ImageInput, RawImage } from "./source.js";
 
 /** Means and standard deviations of OpenAI's CLIP, per channel of RGB in 0 to 1. */
@@ -84,16 +85,15 @@ function checkChannels(name: string, values: readonly number[], above: number): 
   throw new HoneybeeError("ERR_OPTION", `${name} must be an array of 3 ${kind}, one for each of R, G and B`);
 }
 
-/** Two at once keep the next image ready and bound the memory that decoded pictures take. */
-const oneOfFew = limitConcurrency(2);
-
 function decodeAndResize(
   source: ImageInput,
   name: string,
   maxPixels: number | undefined,
   options: ResizeOptions,
+  signal?: AbortSignal,
 ) {
   return oneOfFew(async () => {
+    signal?.throwIfAborted();
     const { data, width, height } = await decodeImage(source, {
       name,
       ...(maxPixels !== undefined && { maxPixels }),
@@ -110,15 +110,17 @@ function decodeAndResize(
  * What the engine takes of an image: [S, S, 3] bytes for the vision tower of `config`.
  *
  * @param name what messages call an image without a path, such as "image 2"
- * @throws HoneybeeError ERR_IMAGE, ERR_OUT_OF_MEMORY
+ * @param signal drops an image whose turn has not come
+ * @throws HoneybeeError ERR_IMAGE, ERR_OUT_OF_MEMORY; the signal's reason
  */
 export async function prepareImage(
   source: ImageInput,
   config: ModelConfig,
   maxPixels: number | undefined,
   name: string,
+  signal?: AbortSignal,
 ): Promise<Uint8Array> {
   const { imageSize: size, imageMean: mean, imageStd: std } = config.vision!;
   const options = { size, mode: config.preprocessing, mean, std, pixelValues: false };
-  return (await decodeAndResize(source, name, maxPixels, options)).rgb;
+  return (await decodeAndResize(source, name, maxPixels, options, signal)).rgb;
 }

@@ -1,21 +1,29 @@
 /**
- * Runs tasks with at most `max` of them under way; the others wait in the order they came.
+ * Runs tasks with at most `max()` of them under way; the others wait in the order they came. `max` is asked whenever a
+ * task comes or ends.
  *
  * @returns a function that starts a task when its turn comes and settles as the task does
  */
-export function limitConcurrency(max: number): <T>(task: () => Promise<T>) => Promise<T> {
+export function limitConcurrency(max: () => number): <T>(task: () => Promise<T>) => Promise<T> {
   let running = 0;
   const waiting: (() => void)[] = [];
+  const startMore = () => {
+    // A place is taken for the next in line before it runs, so that no newcomer can slip in between.
+    while (waiting.length > 0 && running < max()) {
+      running++;
+      waiting.shift()!();
+    }
+  };
   return async (task) => {
-    if (running < max) running++;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
+    await new Promise<void>((resolve) => {
+      waiting.push(resolve);
+      startMore();
+    });
     try {
       return await task();
     } finally {
-      // The place goes straight to the next in line, so that no newcomer can take it in between.
-      const next = waiting.shift();
-      if (next) next();
-      else running--;
+      running--;
+      startMore();
     }
   };
 }

@@ -1,4 +1,5 @@
 import { HoneybeeError } from "../errors.js";
+import { countGenerating } from "../image/index.js";
 import { callNative, type NativeEvent, type NativeModel, type NativeRequest, native } from "../native.js";
 import { endError } from "./generation.js";
 import type { NativeSpec } from "./spec.js";
@@ -75,6 +76,7 @@ export class Engine {
     const id = this.nextId++;
     callNative(() => this.native.submit({ ...request, id }));
     this.listeners.set(id, listener);
+    countGenerating(1);
     return () => this.native.cancel(id);
   }
 
@@ -101,7 +103,7 @@ export class Engine {
           break;
         case "end": {
           const listener = this.listeners.get(event.request);
-          this.listeners.delete(event.request);
+          if (this.listeners.delete(event.request)) countGenerating(-1);
           listener?.end(event);
           break;
         }
@@ -125,6 +127,7 @@ export class Engine {
   private close(): void {
     const timings = { queuedMs: 0, encodeMs: 0, prefillMs: 0, decodeMs: 0 };
     for (const [request, listener] of this.listeners) {
+      countGenerating(-1);
       listener.end({ kind: "end", request, reason: "abort", timings });
     }
     this.listeners.clear();

@@ -5,6 +5,12 @@ import { tokensPerImage } from "./prompt.js";
 import type { ResolvedModel } from "./resolve.js";
 import { VisualTokens } from "./visual-tokens.js";
 
+/** An image that was decoded and resized ahead of the request it belongs to. */
+export class PreparedImage {
+  /** @param rgb [S, S, 3] for the model that prepared it */
+  constructor(readonly rgb: Uint8Array) {}
+}
+
 /** An image wherever one is taken. */
 export type AnyImage = ImageInput | ImagePart | VisualTokens;
 
@@ -13,6 +19,7 @@ export type AnyImage = ImageInput | ImagePart | VisualTokens;
  *
  * @param image what the caller gave as an {@link AnyImage}
  * @param name for messages: "image 1"
+ * @param signal drops an image whose turn to be decoded has not come
  * @throws HoneybeeError ERR_IMAGE naming the image
  */
 export async function nativeImage(
@@ -20,9 +27,11 @@ export async function nativeImage(
   name: string,
   resolved: ResolvedModel,
   maxImagePixels: number | undefined,
+  signal?: AbortSignal,
 ): Promise<NativeImage> {
   const { config } = resolved;
   const source = image instanceof ImagePart ? image.source : image;
+  if (source instanceof PreparedImage) return { rgb: source.rgb };
   if (source instanceof VisualTokens) {
     const { data, shape } = source;
     const expected = [tokensPerImage(resolved), config.text.hiddenSize];
@@ -32,7 +41,7 @@ export async function nativeImage(
       `${name} is visual tokens of shape [${shape}]; this model's are [${expected}], so another model encoded it`,
     );
   }
-  return { rgb: await prepareImage(source as ImageInput, config, maxImagePixels, name) };
+  return { rgb: await prepareImage(source as ImageInput, config, maxImagePixels, name, signal) };
 }
 
 /** The reference point image.pixels: [I, 3, S, S] of the images that come as pixels. */

@@ -16,6 +16,8 @@ export interface ModelDescription {
   tokensPerImage: number;
   /** Longest sequence in tokens. */
   context: number;
+  /** Requests that run at once; more wait. */
+  maxSequences: number;
   weights: PartDtypes;
   kv: string;
   parameters: { vision: number; projector: number; text: number; total: number };
@@ -69,6 +71,7 @@ export function describeModel(resolved: ResolvedModel, options: ModelOptions): M
     config,
     tokensPerImage: projector ? projector.visualTokens + projector.eosTokens : 0,
     context: spec.context,
+    maxSequences: spec.maxSequences,
     weights: spec.weights,
     kv: spec.kv,
     parameters,

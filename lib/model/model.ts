@@ -1,3 +1,4 @@
+import { Batch, type BatchOptions, type BatchRequest } from "../batch/index.js";
 import { checkNames, checkSignal } from "../check.js";
 import type { ModelConfig } from "../checkpoint/index.js";
 import { chooseDevice, type DeviceChoice } from "../devices.js";
@@ -7,7 +8,7 @@ import { type ChatMessage, checkImageCount, type EncodedPrompt } from "../prompt
 import type { Tokenizer } from "../tokenizer/index.js";
 import { Engine } from "./engine.js";
 import { type EndEvent, endError, Generation } from "./generation.js";
-import { type AnyImage, nativeImage, tracePixels } from "./images.js";
+import { type AnyImage, nativeImage, PreparedImage, tracePixels } from "./images.js";
 import { type ModelInfo, makeInfo } from "./info.js";
 import {
   type CheckedGeneration,
@@ -116,6 +117,30 @@ export class Model {
         throw new HoneybeeError("ERR_OPTION", "this is a text-only model; leave the images out");
       return { checked, prompt: { encoded: encodeText(this.resolved, prompt, request, true), images } };
     }, request);
+  }
+
+  /**
+   * Answers many requests, in the order in which they are done. Images are decoded and resized ahead of the engine;
+   * `requests` is read only as far as the engine and a bounded look-ahead can use. What fails is an item with `error` and
+   * harms no other; leaving the loop or aborting the signal stops everything and calls `return` of `requests`.
+   *
+   * @throws HoneybeeError ERR_OPTION; while iterating ERR_DISPOSED, the signal's reason, or what `requests` throws
+   */
+  batch(requests: Iterable<BatchRequest> | AsyncIterable<BatchRequest>, options: BatchOptions = {}): Batch {
+    this.checkAlive();
+    const { vision } = this.config;
+    const host = {
+      capacity: this.info.maxSequences,
+      imageBytes: vision ? 3 * vision.imageSize ** 2 : 0,
+      prepare: async (image: unknown, name: string, signal: AbortSignal) => {
+        if (image instanceof VisualTokens || !vision) return image as object;
+        const { rgb } = await nativeImage(image, name, this.resolved, this.options.maxImagePixels, signal);
+        return new PreparedImage(rgb!);
+      },
+      chat: (request: ChatRequest) => this.chat(request),
+      generate: (request: GenerateRequest) => this.generate(request),
+    };
+    return new Batch(host, requests, options);
   }
 
   /** The visual tokens of an image, usable wherever an image is; encoding is most of an image's cost. */
