@@ -4,11 +4,13 @@
  *   node scripts/make-samples.mjs --out FOLDER --stage 1|2 [--split train] [--count N] [--seed N] [--size PIXELS]
  *       [--turns N] [--tokenizer FILE] [--shard-mb 12] [--threads N]
  *   node scripts/make-samples.mjs --out FOLDER --questions [--split new] [--count N a task] [--seed N] [--size PIXELS]
+ *   node scripts/make-samples.mjs --out FOLDER --datasets [--split train] [--count N] [--seed N] [--size PIXELS]
  *
  * Sample n of a run has the seed (--seed + n), so runs with ranges of seeds apart share nothing. Shards are
  * FOLDER/STEM-00000.jsonl.gz and on, each at most --shard-mb, which a trainer may read in any order; the file names
  * begin with stage and split. With --tokenizer (a vocabulary or a model's folder) the lines hold ids as well.
- * --questions writes one file for each split instead, questions-SPLIT.jsonl.gz.
+ * --questions writes one file for each split instead, questions-SPLIT.jsonl.gz; --datasets pictures and files in the
+ * layouts of VQAv2, RefCOCO and LLaVA-150K.
  */
 import { createWriteStream, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -109,6 +111,7 @@ const OPTIONS = {
   out: { type: "string" },
   stage: { type: "string" },
   questions: { type: "boolean", default: false },
+  datasets: { type: "boolean", default: false },
   split: { type: "string" },
   count: { type: "string" },
   seed: { type: "string" },
@@ -132,20 +135,34 @@ async function writeQuestions(folder, values, seed, size) {
   return 0;
 }
 
+function readArguments() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    throw new ScriptError(`make-samples.mjs: ${error.message}`);
+  }
+}
+
 async function run() {
-  const { values } = parseArgs({ options: OPTIONS });
+  const values = readArguments();
   if (!values.out) throw new ScriptError("make-samples.mjs: needs --out FOLDER");
   const seed = integer(values, "seed", 0, 0, 2 ** 52);
   const size = integer(values, "size", undefined, 144, 224);
+  const { data, atlas } = await openData();
+  if (values.split && !data.SPLITS.includes(values.split)) {
+    throw new ScriptError(
+      `make-samples.mjs: --split must be one of ${data.SPLITS.join(", ")}, not ${values.split}`,
+    );
+  }
   mkdirSync(values.out, { recursive: true });
   if (values.questions) return writeQuestions(values.out, values, seed, size);
-  const stage = integer(values, "stage", 2, 1, 2);
-  const count = integer(values, "count", 10_000, 1, 1_000_000_000);
   const split = values.split ?? "train";
-  const { data } = await openData();
-  if (!data.SPLITS.includes(split)) {
-    throw new ScriptError(`make-samples.mjs: --split must be one of ${data.SPLITS.join(", ")}, not ${split}`);
+  const count = integer(values, "count", 10_000, 1, 1_000_000_000);
+  if (values.datasets) {
+    await data.exportWorld(values.out, atlas, { count, seed, split, ...(size && { size }) });
+    return 0;
   }
+  const stage = integer(values, "stage", 2, 1, 2);
   const turns = integer(values, "turns", undefined, 1, 32);
   const options = { stage, split, ...(size && { size }), ...(turns && { turns }) };
   if (values.tokenizer) await openTokenizer(values.tokenizer);

@@ -4,6 +4,8 @@ import sharp from "sharp";
 import t from "tap";
 import {
   type Dataset,
+  exportWorld,
+  loadAtlas,
   Mixture,
   normaliseWeights,
   openGqa,
@@ -222,4 +224,30 @@ t.test("the same seed, the same stream", async (t) => {
   };
   t.same(await first(3), await first(3));
   t.notSame(await first(3), await first(4));
+});
+
+t.test("the world in the layouts of VQAv2, RefCOCO and LLaVA is read back by their readers", async (t) => {
+  const root = t.testdir();
+  await exportWorld(root, await loadAtlas(), { count: 12, size: 144 });
+  const images = join(root, "VQAv2", "images");
+  const datasets = [
+    await openVqa(join(root, "VQAv2")),
+    await openRefCoco("refcoco", join(root, "refcoco", "annotations"), images),
+    await openLlava([join(root, "llava", "detail_23k.json")], images),
+  ];
+  t.same(
+    datasets.flatMap(({ problems }) => problems),
+    [],
+  );
+  const [asked, located, told] = datasets as [Dataset, Dataset, Dataset];
+  t.equal(told.length, 12);
+  t.ok(asked.length >= 10 && located.length >= 12);
+  t.match(asked.get(0, new Random(1)).text, /Human: <image>\nHuman: Answer the question using .*\?\nAI: ./);
+  t.match(told.get(0, new Random(1)).text, /Human: <image>\nHuman: Describe the picture\.\nAI: [A-Z]/);
+  const options = { tokenizer: byteTokenizer(259), visualTokens: 2, imageSize: 32 };
+  let taken = 0;
+  for await (const { pixelValues } of new SampleStream(new Mixture(datasets, "uniform"), options)) {
+    t.equal(pixelValues?.length, 3 * 32 * 32);
+    if (++taken === 10) break;
+  }
 });

@@ -24,5 +24,8 @@ export async function demoScene(out: string, flags: DemoSceneFlags): Promise<voi
     throw new HoneybeeError("ERR_IMAGE", `${out} cannot be written: ${reason}`, { cause: error });
   }
   if (flags.json) writeJson(scene);
-  else process.stdout.write(`${out}: scene ${seed}, ${scene.objects.length} objects\n`);
+  else {
+    const count = scene.objects.length;
+    process.stdout.write(`${out}: scene ${seed}, ${count} object${count === 1 ? "" : "s"}\n`);
+  }
 }

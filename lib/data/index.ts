@@ -25,6 +25,7 @@ export {
   scoreAnswers,
   type TaskScore,
 } from "./world/evaluation.js";
+export { type ExportOptions, exportWorld } from "./world/export.js";
 export { SCENE_SIZES, type SceneOptions, sceneOf } from "./world/generate.js";
 export { renderScene } from "./world/render.js";
 export { type SampleOptions, sampleOf } from "./world/samples.js";
