@@ -1,0 +1,74 @@
+"""What each stage computes: its encoder and its loss. The networks are in model/, what is trained in config.py."""
+
+import torch
+from torch import Tensor, nn
+
+from train.config import STAGES, RunConfig, Stage
+from train.data import Batch, CaptionAndList, Encode, Instruction, Pictures, WrittenScene
+from train.model import Honeybee
+from train.model.captioner import Captioner
+from train.model.honeybee import IGNORED
+from train.state import part_of
+from train.tokenizer import Tokenizer
+
+
+class Networks(nn.Module):
+    """The model, and the captioner while there is a tower to train."""
+
+    def __init__(self, config: RunConfig):
+        super().__init__()
+        self.honeybee = Honeybee(config.model)
+        self.captioner = Captioner(config.captioner)
+
+    def train_only(self, kind: str) -> None:
+        """Freezes what a stage does not train."""
+        trained = STAGES[kind]
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad = part_of(name) in trained
+            parameter.grad = None
+        for name, module in [*self.honeybee.named_children(), ("captioner", self.captioner)]:
+            # Frozen parts have no dropout either.
+            module.train(name in trained)
+
+
+def encoder_of(stage: Stage, config: RunConfig, tokenizer: Tokenizer) -> Encode:
+    if stage.kind == "vision":
+        return CaptionAndList(tokenizer, stage.max_length)
+    if stage.kind == "language":
+        return WrittenScene(tokenizer, stage.max_length)
+    return Instruction(tokenizer, config.model.projector.num_query_tokens, stage.max_length)
+
+
+class Loss:
+    """Of one micro-batch: what is minimised, and parts of it worth a curve."""
+
+    def __init__(self, stage: Stage, networks: Networks, pictures: Pictures | None, device: torch.device):
+        self.stage, self.networks, self.pictures, self.device = stage, networks, pictures, device
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        ids, labels = batch.ids.to(self.device), batch.labels.to(self.device)
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+        with autocast:
+            if self.stage.kind == "vision":
+                return self.of_captions(batch.scenes, ids, labels)
+            honeybee = self.networks.honeybee
+            visual = honeybee.abstractor(self.see(batch.scenes)) if batch.scenes else None
+            return honeybee.loss(ids, labels, visual), {}
+
+    @torch.no_grad()
+    def see(self, scenes: list[dict]) -> Tensor:
+        """Features of the frozen tower."""
+        return self.networks.honeybee.features(self.pictures(scenes))
+
+    def of_captions(self, scenes: list[dict], ids: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        tower = self.networks.honeybee.vision_model
+        layer = self.networks.honeybee.config.projector.feature_layer_index
+        states = tower(self.pictures(scenes))
+        pooled = tower.vision_model.post_layernorm(states[-1][:, 0])
+        contrastive, caption = self.networks.captioner(states[layer][:, 1:], pooled, ids, labels)
+        parts = {"contrastive": contrastive.detach(), "caption": caption.detach()}
+        return caption + self.stage.contrast * contrastive, parts
+
+
+def labelled(batch: Batch) -> int:
+    return int((batch.labels[:, 1:] != IGNORED).sum())
