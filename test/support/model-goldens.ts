@@ -24,7 +24,8 @@ export function compareWithGoldens(t: Test, device: string): void {
     t.test(`${name} on ${device}`, (t) => compareCase(t, name, device));
 }
 
-async function compareCase(t: Test, name: string, device: string): Promise<void> {
+/** The same for the cases of one folder, named from golden/models. */
+export async function compareCase(t: Test, name: string, device: string): Promise<void> {
   // The adapter's checkpoint lies beside its base, in the folder of its case.
   const model = await loadGolden(join(name, goldenCase(name).checkpoint), { device });
   t.ok(model.info.device.startsWith(device), `it runs on ${model.info.device}`);
