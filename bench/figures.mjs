@@ -120,7 +120,7 @@ async function measureLoad(folder) {
 }
 
 async function encodeMs(name, repeat = 5) {
-  const model = await loadModel(name);
+  const model = await loadModel(name, { imageCache: 0 });
   const size = model.info.config.vision.imageSize;
   const image = {
     data: new Uint8Array(size * size * 3).map((_, i) => (i * 31) % 251),

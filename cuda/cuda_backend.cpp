@@ -127,6 +127,9 @@ class CudaBackend final : public Backend {
                     const Tensor& out) override {
     cuda::attention(cuda_, q, k, v, shape, out);
   }
+  void do_copy_block(KvCache& cache, int64_t from, int64_t to) override {
+    cuda::copy_block(cuda_, cache, from, to);
+  }
   void do_rope_append(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cos_sin,
                       const PagedBatch& batch, int64_t layer, KvCache& cache) override {
     cuda::rope_append(cuda_, q, k, v, cos_sin, batch, layer, cache);

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "cuda/check.h"
 #include "cuda/ops.h"
 #include "cuda/staging.h"
 
@@ -31,6 +32,18 @@ std::unique_ptr<KvCache> make_kv_cache(Cuda& cuda, const KvShape& shape) {
       dtype_size(shape.dtype);
   return std::make_unique<BlockCache>(shape,
                                       std::make_unique<DeviceMemory>(*cuda.budget, bytes, cuda.stream));
+}
+
+// Both planes of every layer are rows of one pitch: a single copy of 2 · layers · kv_heads · 16 · head_dim
+// values, 8 MB of a 7B model in bf16.
+void copy_block(Cuda& cuda, KvCache& cache, int64_t from, int64_t to) {
+  const auto& blocks = static_cast<const BlockCache&>(cache);
+  const size_t bytes = static_cast<size_t>(blocks.block_stride()) * dtype_size(cache.shape().dtype);
+  const size_t pitch = bytes * static_cast<size_t>(cache.shape().blocks);
+  auto* const base = static_cast<char*>(blocks.keys(0));
+  HB_CUDA(cudaMemcpy2DAsync(
+      base + static_cast<size_t>(to) * bytes, pitch, base + static_cast<size_t>(from) * bytes, pitch, bytes,
+      static_cast<size_t>(2 * cache.shape().layers), cudaMemcpyDeviceToDevice, cuda.stream));
 }
 
 std::unique_ptr<PagedBatch> make_batch(Cuda& cuda, const BatchLimits& limits) {

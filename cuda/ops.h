@@ -43,6 +43,7 @@ void attention(Cuda& cuda, const Tensor& q, const Tensor& k, const Tensor& v, co
 // rope.cu, kv_cache.h
 std::unique_ptr<KvCache> make_kv_cache(Cuda& cuda, const KvShape& shape);
 std::unique_ptr<PagedBatch> make_batch(Cuda& cuda, const BatchLimits& limits);
+void copy_block(Cuda& cuda, KvCache& cache, int64_t from, int64_t to);
 void rope_append(Cuda& cuda, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cos_sin,
                  const PagedBatch& batch, int64_t layer, KvCache& cache);
 

@@ -15,6 +15,7 @@ export type { ModelDescription, ModelInfo } from "./model/info.js";
 export {
   type AnyImage,
   type ChatRequest,
+  type EngineStats,
   type GenerateRequest,
   loadModel,
   type Model,

@@ -39,6 +39,8 @@ export interface NativeRequest extends NativeSampling {
   logprobs?: number | undefined;
   trace?: boolean | undefined;
   rawLogits?: number | undefined;
+  priority?: number | undefined;
+  timeout?: number | undefined;
 }
 
 export interface NativeTimings {
@@ -74,11 +76,38 @@ export type NativeEvent =
       kind: "end";
       request: number;
       timings: NativeTimings;
+      cachedTokens: number;
       rawLogits?: Float32Array;
       visualTokens?: Float32Array;
       trace?: TraceTensor[];
     } & NativeOutcome)
   | ({ kind: "closed" } & NativeOutcome);
+
+/** What an engine is doing and has done since it was loaded, for all who share it; counters never fall. */
+export interface EngineStats {
+  /** Requests that wait for a place or for memory. */
+  waiting: number;
+  running: number;
+  /** Blocks of 16 tokens of the KV cache: nobody's, nobody's but kept for prompts that begin alike, in use. */
+  blocksFree: number;
+  blocksCached: number;
+  blocksUsed: number;
+  /** Bytes of visual tokens kept for images that come again. */
+  imageCacheBytes: number;
+  /** Steps of the language model. */
+  steps: number;
+  /** Tokens of the prompts let in so far, and how many of them were in the prefix cache. */
+  promptTokens: number;
+  cachedTokens: number;
+  generatedTokens: number;
+  blockEvictions: number;
+  /** How often a request gave its memory to another, to be computed again later. */
+  preemptions: number;
+  imagesEncoded: number;
+  /** Images asked for that were encoded already, or were just being encoded. */
+  imageHits: number;
+  imageEvictions: number;
+}
 
 export interface NativeModel {
   submit(request: NativeRequest): void;
@@ -93,7 +122,7 @@ export interface NativeModel {
     kvBlocks: number;
     loadMs: number;
   };
-  load(): { running: number; waiting: number; freeBlocks: number };
+  stats(): EngineStats;
 }
 
 /** What a device reaches, a second; see `DeviceRates` in src/engine/rates.h. */

@@ -47,13 +47,15 @@ interface Plan {
 /** Makes room for as many requests at once, and as many tokens in each, as the largest row needs. */
 async function plan(name: string, weights: string | undefined, flags: BenchFlags): Promise<Plan> {
   const batch = Math.max(...batches(flags));
-  const given = { ...modelOptions(flags), weights, maxSequences: batch };
-  checkModelOptions(given);
-  const resolved = await resolveModel(name, given);
   const needed = Math.max(
     ...flags.prefill.map(prefillRoom),
     ...flags.decode.map((n) => decodeRoom(n, batch)),
   );
+  // The engine keeps memory for 512 tokens a request; here each takes all it may.
+  const maxSequences = batch * Math.max(1, Math.ceil(needed / 512));
+  const given = { ...modelOptions(flags), weights, maxSequences };
+  checkModelOptions(given);
+  const resolved = await resolveModel(name, given);
   const { context = resolved.config.text.contextLength } = flags;
   if (needed > context) {
     throw new HoneybeeError(

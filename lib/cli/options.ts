@@ -15,6 +15,8 @@ export interface ModelFlags {
   tokenizer?: string;
   maxImagePixels?: number;
   batchInvariant?: boolean;
+  prefixCache?: boolean;
+  imageCache?: number;
   visualTokens?: number;
 }
 
@@ -59,6 +61,8 @@ export function addModelOptions(command: Command): Command {
     .option("--tokenizer <file>", "tokenizer.model or tokenizer.json")
     .option("--max-image-pixels <n>", "refuse larger images", number)
     .option("--batch-invariant", "the same bits whatever runs beside")
+    .option("--no-prefix-cache", "compute every prompt from its start")
+    .option("--image-cache <bytes>", "of visual tokens, kept for images that come again", number)
     .option("--visual-tokens <m>", "tokens per image of a C-Abstractor, a square number", number);
 }
 
@@ -79,7 +83,9 @@ export function addGenerationOptions(command: Command): Command {
     .option("--seed <n>", "of sampling", number)
     .option("--n <n>", "answers to the same prompt", number)
     .option("--logprobs [top]", "log-probabilities, and of the likeliest tokens", logprobs)
-    .option("--ignore-eos", "go on past the end token");
+    .option("--ignore-eos", "go on past the end token")
+    .option("--priority <n>", "larger goes first", number)
+    .option("--timeout <ms>", "fail when it takes longer, waiting included", number);
 }
 
 export function addPromptOptions(command: Command): Command {

@@ -1,6 +1,13 @@
 import { HoneybeeError } from "../errors.js";
 import { countGenerating } from "../image/index.js";
-import { callNative, type NativeEvent, type NativeModel, type NativeRequest, native } from "../native.js";
+import {
+  callNative,
+  type EngineStats,
+  type NativeEvent,
+  type NativeModel,
+  type NativeRequest,
+  native,
+} from "../native.js";
 import { endError } from "./generation.js";
 import type { NativeSpec } from "./spec.js";
 
@@ -69,6 +76,10 @@ export class Engine {
     return callNative(() => this.native.info());
   }
 
+  stats(): EngineStats {
+    return callNative(() => this.native.stats());
+  }
+
   /** Queues a request; returns what cancels it. */
   submit(request: Omit<NativeRequest, "id">, listener: RequestListener): () => void {
     if (this.isDisposed)
@@ -128,7 +139,7 @@ export class Engine {
     const timings = { queuedMs: 0, encodeMs: 0, prefillMs: 0, decodeMs: 0 };
     for (const [request, listener] of this.listeners) {
       countGenerating(-1);
-      listener.end({ kind: "end", request, reason: "abort", timings });
+      listener.end({ kind: "end", request, reason: "abort", timings, cachedTokens: 0 });
     }
     this.listeners.clear();
     this.disposing ??= Promise.resolve();

@@ -76,6 +76,7 @@ export class Answer {
   text = "";
   finishReason: FinishReason | undefined;
   timings: NativeTimings = { queuedMs: 0, encodeMs: 0, prefillMs: 0, decodeMs: 0 };
+  cachedTokens = 0;
   trace: TraceRecord | undefined;
   private readonly decoder;
   private readonly stops: StopStrings;
@@ -112,6 +113,7 @@ export class Answer {
   /** Ends the answer; returns the text that was held back, if any. */
   end(event: EndEvent): Chunk | undefined {
     this.timings = event.timings;
+    this.cachedTokens = event.cachedTokens;
     if (event.trace || event.rawLogits) {
       this.trace = { tensors: event.trace ?? [], logits: event.rawLogits ?? new Float32Array() };
     }
@@ -252,7 +254,7 @@ export function makeResult(
     usage: {
       promptTokens: prompt.tokens,
       imageTokens: prompt.imageTokens,
-      cachedTokens: 0,
+      cachedTokens: answers[0]!.cachedTokens,
       completionTokens,
     },
     timings: {

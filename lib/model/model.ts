@@ -3,7 +3,7 @@ import { checkNames, checkSignal } from "../check.js";
 import type { ModelConfig } from "../checkpoint/index.js";
 import { chooseDevice, type DeviceChoice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
-import type { NativeImage } from "../native.js";
+import type { EngineStats, NativeImage } from "../native.js";
 import { type ChatMessage, checkImageCount, type EncodedPrompt } from "../prompt/index.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import { Engine } from "./engine.js";
@@ -24,7 +24,7 @@ import { runSequences } from "./sequences.js";
 import { nativeSpec } from "./spec.js";
 import { VisualTokens } from "./visual-tokens.js";
 
-export type { AnyImage };
+export type { AnyImage, EngineStats };
 
 export interface ChatRequest extends GenerationOptions, PromptOptions {
   messages: readonly ChatMessage[];
@@ -172,6 +172,16 @@ export class Model {
       throw new HoneybeeError("ERR_DISPOSED", "the model was disposed while it encoded an image");
     const { hiddenSize } = this.config.text;
     return new VisualTokens(end.visualTokens, [end.visualTokens.length / hiddenSize, hiddenSize]);
+  }
+
+  /**
+   * What the engine is doing right now, and counts since it was loaded; cheap enough to be asked for often.
+   *
+   * @throws HoneybeeError ERR_DISPOSED
+   */
+  stats(): EngineStats {
+    this.checkAlive();
+    return this.engine.stats();
   }
 
   /** Ends what runs with finishReason "abort", then frees the memory. May be called more than once. */

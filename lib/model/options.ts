@@ -11,7 +11,7 @@ export interface ModelOptions {
   kv?: string | undefined;
   /** Longest sequence in tokens, images included. Default: what the model was trained for. */
   context?: number | undefined;
-  /** Requests that run at once; more wait. Default 8. */
+  /** Requests that run at once; more wait. Default 64: memory is taken as answers grow. */
   maxSequences?: number | undefined;
   /** Bytes for weights and KV cache. Default: what the machine has. */
   memory?: number | undefined;
@@ -23,6 +23,10 @@ export interface ModelOptions {
   maxImagePixels?: number | undefined;
   /** The same bits for a request whatever runs beside it, in bf16 too. Default false. */
   batchInvariant?: boolean | undefined;
+  /** A prompt that begins like an earlier one, images included, is computed only from where they part. Default true. */
+  prefixCache?: boolean | undefined;
+  /** Bytes of visual tokens kept for images that come again, at most an eighth of the memory. Default 2^28, 0: none. */
+  imageCache?: number | undefined;
   /** Visual tokens per image of a C-Abstractor: any square number. Default: the checkpoint's. */
   visualTokens?: number | undefined;
   /** Stops loading. */
@@ -65,6 +69,10 @@ export interface GenerationOptions {
   logprobs?: boolean | number | undefined;
   /** Go on past the end token. */
   ignoreEos?: boolean | undefined;
+  /** Larger goes first, -1000 to 1000; a level outweighs a minute of waiting. Default 0. */
+  priority?: number | undefined;
+  /** Milliseconds for the whole request, waiting included; beyond them it fails with ERR_OVERLOADED. Default: none. */
+  timeout?: number | undefined;
   /** Stops the answer; iterator and result reject with its reason. */
   signal?: AbortSignal | undefined;
 }
@@ -78,6 +86,8 @@ export interface CheckedGeneration {
   n: number;
   logprobs: number;
   ignoreEos: boolean;
+  priority: number;
+  timeout: number;
   signal: AbortSignal | undefined;
 }
 
@@ -99,6 +109,8 @@ export const GENERATION_NAMES: readonly string[] = [
   "n",
   "logprobs",
   "ignoreEos",
+  "priority",
+  "timeout",
   "signal",
 ];
 /** The names of all model options. */
@@ -113,6 +125,8 @@ export const MODEL_NAMES: readonly string[] = [
   "tokenizer",
   "maxImagePixels",
   "batchInvariant",
+  "prefixCache",
+  "imageCache",
   "visualTokens",
   "signal",
   "onProgress",
@@ -204,6 +218,8 @@ export function checkGeneration(
     n: checkNumber("n", options.n) ?? 1,
     logprobs: checkLogprobs(options.logprobs),
     ignoreEos: checkBoolean("ignoreEos", options.ignoreEos),
+    priority: checkNumber("priority", options.priority) ?? 0,
+    timeout: checkNumber("timeout", options.timeout) ?? 0,
     signal: checkSignal(options.signal),
   };
 }
@@ -223,6 +239,7 @@ export function checkModelOptions(options: ModelOptions): void {
     "memory",
     "threads",
     "maxImagePixels",
+    "imageCache",
     "visualTokens",
   ] as const) {
     checkNumber(name, options[name]);
@@ -230,6 +247,7 @@ export function checkModelOptions(options: ModelOptions): void {
   checkChoice("weights", options.weights, CHOICES.weights);
   checkChoice("kv", options.kv, CHOICES.kv);
   checkBoolean("batchInvariant", options.batchInvariant);
+  checkBoolean("prefixCache", options.prefixCache);
   checkSignal(options.signal);
   if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
     throw optionError("onProgress must be a function");

@@ -100,6 +100,8 @@ function nativeRequest(
     maxTokens: checked.maxTokens,
     minTokens: checked.minTokens,
     logprobs: checked.logprobs,
+    priority: checked.priority,
+    timeout: checked.timeout,
     trace: trace !== undefined,
     rawLogits: trace ? checked.maxTokens : 0,
   };

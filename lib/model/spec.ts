@@ -51,12 +51,14 @@ export function nativeSpec(
     weights,
     kv: options.kv && options.kv !== "auto" ? options.kv : weights.text === "f32" ? "f32" : "bf16",
     context: chooseContext(config, options.context),
-    maxSequences: options.maxSequences ?? 8,
+    maxSequences: options.maxSequences ?? 64,
     memory: options.memory,
     device,
     library,
     threads: options.threads,
     batchInvariant: options.batchInvariant ?? false,
+    prefixCache: options.prefixCache ?? true,
+    imageCache: options.imageCache,
   };
   const source = checkpoint
     ? { folder: checkpoint.path, files: checkpoint.files, tensors: [...checkpoint.tensors.values()] }

@@ -272,6 +272,14 @@ void Backend::paged_attention(const Tensor& q, const KvCache& cache, const Paged
 
 std::unique_ptr<SamplingBatch> Backend::make_sampling_batch() { return do_make_sampling_batch(); }
 
+void Backend::copy_block(KvCache& cache, int64_t from, int64_t to) {
+  const char* op = "copy_block";
+  const int64_t blocks = cache.shape().blocks;
+  check(from >= 0 && from < blocks && to >= 0 && to < blocks, op, "from block ", from, " to block ", to,
+        " of a cache with ", blocks);
+  if (from != to) do_copy_block(cache, from, to);
+}
+
 void Backend::sample(const Tensor& logits, const SamplingBatch& batch, const Tensor& tokens) {
   const char* op = "sample";
   check_parameter(op, "logits", logits, logits.rows, logits.cols);

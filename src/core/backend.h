@@ -161,6 +161,9 @@ class Backend {
   void paged_attention(const Tensor& q, const KvCache& cache, const PagedBatch& batch, int64_t layer,
                        float scale, const Tensor& out);
 
+  /// The keys and values of block `from`, of all layers, to block `to`.
+  void copy_block(KvCache& cache, int64_t from, int64_t to);
+
   // Choosing tokens.
   /// tokens[i] = the next token of row i of the batch, by warp_logits and choose_token (core/sampling.h); -1
   /// if its logits are not numbers or all are ruled out. logits f32 [n, V], tokens i32 [n, 1].
@@ -223,6 +226,7 @@ class Backend {
                               const PagedBatch& batch, int64_t layer, KvCache& cache) = 0;
   virtual void do_paged_attention(const Tensor& q, const KvCache& cache, const PagedBatch& batch,
                                   int64_t layer, float scale, const Tensor& out) = 0;
+  virtual void do_copy_block(KvCache& cache, int64_t from, int64_t to) = 0;
   virtual std::unique_ptr<SamplingBatch> do_make_sampling_batch() = 0;
   virtual void do_sample(const Tensor& logits, const SamplingBatch& batch, const Tensor& tokens) = 0;
   virtual void do_token_logprobs(const Tensor& logits, const Tensor& tokens, const Tensor& ids,

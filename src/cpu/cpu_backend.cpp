@@ -125,6 +125,9 @@ class CpuBackend final : public Backend {
                           float scale, const Tensor& out) override {
     cpu::paged_attention(cpu_, q, cache, batch, layer, scale, out);
   }
+  void do_copy_block(KvCache& cache, int64_t from, int64_t to) override {
+    cpu::copy_block(cpu_, cache, from, to);
+  }
   std::unique_ptr<SamplingBatch> do_make_sampling_batch() override {
     return std::make_unique<SamplingBatch>();
   }

@@ -44,6 +44,7 @@ void attention(Cpu& cpu, const Tensor& q, const Tensor& k, const Tensor& v, cons
 
 // paged_attention.cpp
 std::unique_ptr<KvCache> make_kv_cache(Cpu& cpu, const KvShape& shape);
+void copy_block(Cpu& cpu, KvCache& cache, int64_t from, int64_t to);
 void rope_append(Cpu& cpu, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cos_sin,
                  const PagedBatch& batch, int64_t layer, KvCache& cache);
 void paged_attention(Cpu& cpu, const Tensor& q, const KvCache& cache, const PagedBatch& batch, int64_t layer,

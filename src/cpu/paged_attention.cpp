@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 
 #include "cpu/kv_cache.h"
 #include "cpu/ops.h"
@@ -97,6 +98,13 @@ void attend_split(Cpu& cpu, const Call& call, const AttentionKernels& kernels, c
 
 std::unique_ptr<KvCache> make_kv_cache(Cpu&, const KvShape& shape) {
   return std::make_unique<BlockCache>(shape);
+}
+
+void copy_block(Cpu&, KvCache& cache, int64_t from, int64_t to) {
+  const auto& blocks = static_cast<const BlockCache&>(cache);
+  for (int64_t layer = 0; layer < cache.shape().layers; layer++)
+    std::memcpy(blocks.block(layer, 0, to), blocks.block(layer, 0, from),
+                static_cast<size_t>(blocks.stride()));
 }
 
 void rope_append(Cpu& cpu, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cos_sin,

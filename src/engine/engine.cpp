@@ -30,7 +30,7 @@ void Engine::submit(Request request, std::shared_ptr<EventSink> sink) {
 void Engine::cancel(const EventSink* sink, uint64_t request) {
   const std::lock_guard lock(mutex_);
   cancels_.emplace_back(sink, request);
-  if (in_flight_.contains({sink, request})) interrupt_ = true;
+  if (in_flight_.erase({sink, request}) > 0 && in_flight_.empty()) interrupt_ = true;
   wake_.notify_one();
 }
 
@@ -38,9 +38,8 @@ void Engine::detach(const EventSink* sink) {
   const std::lock_guard lock(mutex_);
   std::erase_if(listeners_, [&](const auto& listener) { return listener.get() == sink; });
   cancels_.emplace_back(sink, std::nullopt);
-  for (const auto& [owner, request] : in_flight_) {
-    if (owner == sink) interrupt_ = true;
-  }
+  const auto gone = std::erase_if(in_flight_, [&](const auto& entry) { return entry.first == sink; });
+  if (gone > 0 && in_flight_.empty()) interrupt_ = true;
   wake_.notify_one();
 }
 
@@ -75,9 +74,9 @@ EngineInfo Engine::info() const {
   return info_.value_or(EngineInfo{});
 }
 
-Engine::Load Engine::load() const {
+EngineStats Engine::stats() const {
   const std::lock_guard lock(mutex_);
-  return load_;
+  return stats_;
 }
 
 }  // namespace honeybee

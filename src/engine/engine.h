@@ -1,18 +1,18 @@
 #pragma once
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <thread>
 
-#include "engine/kv_blocks.h"
 #include "engine/request.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
+#include "engine/stats.h"
 #include "model/vlm.h"
 
 namespace honeybee {
@@ -27,6 +27,8 @@ struct EngineOptions {
   int64_t context = 0;        ///< positions of the longest sequence
   int64_t max_sequences = 0;  ///< that run at once; more wait
   size_t memory = 0;          ///< bytes for weights and KV cache together; 0: what the device has
+  bool prefix_cache = true;   ///< a prompt that begins like an earlier one is computed from where they part
+  size_t image_cache = size_t{256} << 20;  ///< bytes of visual tokens kept; at most an eighth of the memory
   SchedulerLimits limits;
 };
 
@@ -68,12 +70,7 @@ class Engine {
   /// Valid once kReady was delivered.
   EngineInfo info() const;
 
-  struct Load {
-    int64_t running = 0;
-    int64_t waiting = 0;
-    int64_t free_blocks = 0;
-  };
-  Load load() const;
+  EngineStats stats() const;
 
  private:
   struct Loaded;
@@ -82,34 +79,50 @@ class Engine {
   void thread_main();
   void load_model();
   void announce(Event event);
+  void end_all(const Event& closed);
   bool receive_commands();
+  void receive(std::unique_ptr<Sequence> sequence);
+  void cancel_now(const EventSink* sink, std::optional<uint64_t> request);
+  void end_late();
+  void validate(const Sequence& sequence) const;
+  void run_once();
+  bool run_step();
+  void note_stats();
   void finish(Sequence& sequence, Event::Reason reason);
   void fail_sequence(Sequence& sequence, ErrorCode code, const std::string& message);
-  void validate(const Sequence& sequence) const;
-  void admit();
-  bool run_step();
-  void advance_encoding(bool idle);
-  void start_encoding(Sequence& sequence);
-  void encode_pixels(const Run& run, std::span<const ImageInput> images, size_t first, const Tensor& tokens);
-  void take_encoded(Sequence& sequence);
-  void settle_encoding();
-  std::unique_ptr<Memory> take_visual(size_t bytes);
-  void release_visual(Sequence& sequence);
-  void forward(const std::vector<int64_t>& rows);
-  Step make_step(const std::vector<int64_t>& rows) const;
-  int64_t pad(Step& step) const;
-  void splice(const Sequence& sequence, const Tensor& x);
-  void consume(Sequence& sequence, int32_t token, const std::vector<float>& logits);
+  void leave(Sequence& sequence);
   void emit(const Sequence& sequence, Event event);
   void flush();
   void guarded(const std::vector<Sequence*>& participants, const std::function<void()>& work);
 
+  struct WantedImage;
+  void request_images(Sequence& sequence);
+  void advance_encoding(bool idle);
+  std::vector<WantedImage> next_images() const;
+  std::vector<Sequence*> waiting_for_images() const;
+  void start_encoding();
+  void queue_images(const std::vector<WantedImage>& batch);
+  void encode_pixels(const Run& run, const std::vector<WantedImage>& batch, const Tensor& tokens);
+  void give_up_encoding();
+  void settle_encoding(bool ready);
+  void use_encoded();
+  void return_visual_tokens(Sequence& sequence);
+  void release_visual(Sequence& sequence);
+
+  void forward(const std::vector<Share>& shares);
+  Step make_step(const std::vector<Share>& shares) const;
+  int64_t pad(Step& step) const;
+  bool fork(const Sequence& sequence, Sequence& twin);
+  void splice(const Sequence& sequence, const Tensor& x);
+  void consume(Sequence& sequence, int32_t token, const std::vector<float>& logits);
+
   const EngineOptions options_;
+  const Clock::time_point epoch_ = Clock::now();
 
   // Shared with callers, under mutex_.
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::unique_ptr<Sequence>> inbox_;
+  std::vector<std::unique_ptr<Sequence>> inbox_;
   std::vector<std::pair<const EventSink*, std::optional<uint64_t>>> cancels_;
   std::vector<std::shared_ptr<EventSink>> listeners_;
   std::set<std::pair<const EventSink*, uint64_t>> in_flight_;  ///< requests whose long work is running now
@@ -118,14 +131,15 @@ class Engine {
   size_t progress_ = 0;
   bool ready_ = false;  ///< kReady was announced: who attaches from now on is told alone
   bool stopping_ = false;
-  Load load_{};
+  EngineStats stats_{};
 
   std::atomic<bool> interrupt_{false};
 
   // Owned by the engine's thread.
   std::unique_ptr<Loaded> loaded_;
-  std::deque<std::unique_ptr<Sequence>> waiting_;
-  std::vector<std::unique_ptr<Sequence>> running_;
+  std::multimap<std::pair<const EventSink*, uint64_t>, std::unique_ptr<Sequence>> sequences_;
+  std::vector<const Sequence*> finished_;  ///< of the step, to be dropped at its end
+  EngineStats counts_{};
   std::vector<std::pair<std::shared_ptr<EventSink>, std::vector<Event>>> outbox_;
 
   std::thread thread_;

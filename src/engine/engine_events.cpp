@@ -1,4 +1,6 @@
 // What the engine's thread tells its users: how requests end, and of the engine as a whole.
+#include <algorithm>
+
 #include "engine/loaded.h"
 
 namespace honeybee {
@@ -14,13 +16,21 @@ void Engine::announce(Event event) {
   for (const auto& listener : listeners) listener->deliver({event});
 }
 
+// Takes back what a sequence has; its memory goes at the end of the turn.
+void Engine::leave(Sequence& sequence) {
+  sequence.enter(Sequence::Phase::kFinished);
+  finished_.push_back(&sequence);
+  if (!loaded_) return;
+  loaded_->scheduler.remove(sequence);
+  release_visual(sequence);
+}
+
 void Engine::finish(Sequence& sequence, Event::Reason reason) {
   if (sequence.phase == Sequence::Phase::kFinished) return;
-  sequence.enter(Sequence::Phase::kFinished);
-  if (loaded_) loaded_->blocks.give_back(sequence.blocks);
-  release_visual(sequence);
+  leave(sequence);
   Event event = Event::end(sequence.request.id, reason);
   event.timings = sequence.timings;
+  event.cached_tokens = std::max<int64_t>(0, sequence.cached);
   event.trace = std::move(sequence.trace);
   event.raw_logits = std::move(sequence.raw_logits);
   event.visual_tokens = std::move(sequence.visual_tokens);
@@ -29,9 +39,7 @@ void Engine::finish(Sequence& sequence, Event::Reason reason) {
 
 void Engine::fail_sequence(Sequence& sequence, ErrorCode code, const std::string& message) {
   if (sequence.phase == Sequence::Phase::kFinished) return;
-  sequence.enter(Sequence::Phase::kFinished);
-  if (loaded_) loaded_->blocks.give_back(sequence.blocks);
-  release_visual(sequence);
+  leave(sequence);
   Event event = Event::end(sequence.request.id, Event::Reason::kError);
   event.code = code;
   event.message = message;

@@ -38,126 +38,170 @@ void Engine::thread_main() {
   try {
     if (caught([this] { load_model(); }, closed.code, closed.message)) closed.reason = Event::Reason::kError;
     if (loaded_) {
-      while (receive_commands()) {
-        admit();
-        advance_encoding(false);
-        if (!run_step()) advance_encoding(true);
-        std::erase_if(running_, [](const auto& s) { return s->phase == Sequence::Phase::kFinished; });
-        flush();
-        const std::lock_guard lock(mutex_);
-        load_ = {static_cast<int64_t>(running_.size()), static_cast<int64_t>(waiting_.size()),
-                 loaded_->blocks.free()};
-      }
+      while (receive_commands()) run_once();
     }
   } catch (const Interrupted&) {
     // Stopped while loading.
   }
+  end_all(closed);
+  loaded_.reset();
+  announce(std::move(closed));
+}
+
+void Engine::end_all(const Event& closed) {
+  std::vector<std::unique_ptr<Sequence>> unseen;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (auto& sequence : inbox_) waiting_.push_back(std::move(sequence));
-    inbox_.clear();
+    unseen.swap(inbox_);
   }
-  for (auto& sequence : waiting_) running_.push_back(std::move(sequence));
-  waiting_.clear();
-  for (auto& sequence : running_) {
+  const auto end = [&](Sequence& sequence) {
     if (closed.reason == Event::Reason::kError) {
-      fail_sequence(*sequence, closed.code, closed.message);
+      fail_sequence(sequence, closed.code, closed.message);
     } else {
-      finish(*sequence, Event::Reason::kAbort);
+      finish(sequence, Event::Reason::kAbort);
     }
+  };
+  for (const auto& [key, sequence] : sequences_) end(*sequence);
+  for (const auto& sequence : unseen) end(*sequence);
+  if (loaded_) {
+    settle_encoding(false);
+    note_stats();
   }
   flush();
-  running_.clear();
-  loaded_.reset();
-  announce(std::move(closed));
+  sequences_.clear();
 }
 
 // Waits for something to do. False when it is time to go.
 bool Engine::receive_commands() {
   std::unique_lock lock(mutex_);
-  const auto busy = [this] { return !running_.empty() || !waiting_.empty(); };
-  wake_.wait(lock, [&] { return stopping_ || !inbox_.empty() || !cancels_.empty() || busy(); });
+  wake_.wait(lock, [&] { return stopping_ || !inbox_.empty() || !cancels_.empty() || !sequences_.empty(); });
   if (stopping_) return false;
   interrupt_ = false;
-  for (auto& sequence : inbox_) waiting_.push_back(std::move(sequence));
-  inbox_.clear();
-  const auto cancels = std::move(cancels_);
-  cancels_.clear();
+  auto arrived = std::exchange(inbox_, {});
+  const auto cancels = std::exchange(cancels_, {});
   lock.unlock();
 
-  for (const auto& [sink, request] : cancels) {
-    const auto hit = [&, sink = sink, request = request](const std::unique_ptr<Sequence>& sequence) {
-      return sequence->sink.get() == sink && (!request || sequence->request.id == *request);
-    };
-    for (auto& sequence : running_) {
-      if (hit(sequence)) finish(*sequence, Event::Reason::kAbort);
-    }
-    for (auto& sequence : waiting_) {
-      if (hit(sequence)) finish(*sequence, Event::Reason::kAbort);
-    }
-  }
-  const auto done = [](const std::unique_ptr<Sequence>& sequence) {
-    return sequence->phase == Sequence::Phase::kFinished;
-  };
-  std::erase_if(running_, done);
-  std::erase_if(waiting_, done);
-  flush();
+  for (auto& sequence : arrived) receive(std::move(sequence));
+  for (const auto& [sink, request] : cancels) cancel_now(sink, request);
   return true;
+}
+
+// What could never run is refused at once.
+void Engine::receive(std::unique_ptr<Sequence> sequence) {
+  Sequence& received = *sequence;
+  sequences_.emplace(std::pair(received.sink.get(), received.request.id), std::move(sequence));
+  ErrorCode code{};
+  std::string message;
+  const auto queue = [&] {
+    validate(received);
+    loaded_->scheduler.add(received, milliseconds(epoch_, received.since));
+  };
+  if (caught(queue, code, message)) fail_sequence(received, code, message);
+}
+
+void Engine::cancel_now(const EventSink* sink, std::optional<uint64_t> request) {
+  auto it = sequences_.lower_bound({sink, request.value_or(0)});
+  for (; it != sequences_.end() && it->first.first == sink; ++it) {
+    if (request && it->first.second != *request) break;
+    finish(*it->second, Event::Reason::kAbort);
+  }
+}
+
+void Engine::end_late() {
+  for (Sequence* sequence : loaded_->scheduler.expired(milliseconds(epoch_, Clock::now()))) {
+    const auto tokens = sequence->generated.size();
+    fail_sequence(*sequence, ErrorCode::kOverloaded,
+                  "the request was not done within its timeout of " +
+                      std::to_string(sequence->request.timeout) + " ms; it had " + std::to_string(tokens) +
+                      " tokens of its answer");
+  }
 }
 
 // What would make a whole step fail must be refused before it can harm the others in it.
 void Engine::validate(const Sequence& sequence) const {
-  const int64_t vocabulary = loaded_->model.config().text.vocab_size;
+  const ModelConfig& config = loaded_->model.config();
+  const int64_t vocabulary = config.text.vocab_size;
   const int64_t per_image = loaded_->model.tokens_per_image();
-  const auto images = static_cast<int64_t>(sequence.request.images.size());
+  const std::vector<ImageInput>& images = sequence.request.images;
   int64_t visual = 0;
   for (const int32_t id : sequence.request.ids) {
     require(id < vocabulary, ErrorCode::kTokenizer, "token ", id, " is outside the model's vocabulary of ",
             vocabulary, "; the tokenizer belongs to another model");
     visual += id < 0 ? 1 : 0;
   }
-  require(sequence.prompt_length == 0 || visual == images * per_image, ErrorCode::kOption, "the prompt has ",
-          visual, " visual positions, ", images, " images give ", images * per_image);
-  require(sequence.prompt_length > 0 || images > 0, ErrorCode::kOption, "the prompt is empty");
-  const int64_t room = loaded_->positions - sequence.prompt_length;
-  require(sequence.prompt_length == 0 || room >= 1, ErrorCode::kContextLength, "the prompt has ",
-          sequence.prompt_length, " tokens, images included; the context of ", loaded_->positions,
-          " leaves no room for an answer");
-}
-
-// First come, first served: a sequence starts when all blocks it may ever need are free, so none has to be
-// stopped for another later on.
-void Engine::admit() {
-  while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_sequences) {
-    Sequence& next = *waiting_.front();
-    ErrorCode code{};
-    std::string message;
-    if (caught([&] { validate(next); }, code, message)) {
-      fail_sequence(next, code, message);
-      waiting_.pop_front();
-      continue;
+  const auto wanted = static_cast<int64_t>(images.size()) * per_image;
+  require(sequence.prompt_length == 0 || visual == wanted, ErrorCode::kOption, "the prompt has ", visual,
+          " visual positions, ", images.size(), " images give ", wanted);
+  require(sequence.prompt_length > 0 || !images.empty(), ErrorCode::kOption, "the prompt is empty");
+  require(images.empty() || config.vision.has_value(), ErrorCode::kOption,
+          "this model sees no images: it has no vision tower");
+  for (size_t i = 0; i < images.size(); i++) {
+    const int64_t side = config.vision->image_size;
+    const int64_t width = config.text.hidden_size;
+    const ImageInput& image = images[i];
+    if (image.tokens.empty()) {
+      require(static_cast<int64_t>(image.rgb.size()) == side * side * 3, ErrorCode::kImage, "image ", i + 1,
+              ": ", image.rgb.size(), " bytes, this model expects ", side, " x ", side, " RGB pixels");
+    } else {
+      require(static_cast<int64_t>(image.tokens.size()) == per_image * width, ErrorCode::kImage, "image ",
+              i + 1, ": ", image.tokens.size(), " visual token values, this model expects [", per_image, ", ",
+              width, "]");
     }
-    const int64_t room = loaded_->positions - next.prompt_length;
-    const int64_t positions =
-        next.prompt_length > 0 ? next.prompt_length + std::min(room, next.request.max_tokens) : 0;
-    if (!loaded_->blocks.take((positions + kKvBlock - 1) / kKvBlock, next.blocks)) break;
-    next.request.max_tokens = std::min(room, next.request.max_tokens);
-    next.enter(next.request.images.empty() ? Sequence::Phase::kPrefill : Sequence::Phase::kEncode);
-    running_.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
   }
 }
 
+// One turn of the engine: admit, encode, a step of the language model.
+void Engine::run_once() {
+  ErrorCode code{};
+  std::string message;
+  const auto turn = [this] {
+    end_late();
+    for (Sequence* sequence : loaded_->scheduler.admit()) request_images(*sequence);
+    advance_encoding(false);
+    if (!run_step()) advance_encoding(true);
+  };
+  if (caught(turn, code, message)) {
+    const std::vector<Sequence*> running = loaded_->scheduler.running();
+    for (Sequence* sequence : running) fail_sequence(*sequence, code, message);
+  }
+  for (const Sequence* sequence : finished_) {
+    const auto [begin, end] = sequences_.equal_range({sequence->sink.get(), sequence->request.id});
+    sequences_.erase(
+        std::find_if(begin, end, [&](const auto& entry) { return entry.second.get() == sequence; }));
+  }
+  finished_.clear();
+  note_stats();
+  flush();
+}
+
+void Engine::note_stats() {
+  const Scheduler& scheduler = loaded_->scheduler;
+  EngineStats stats = counts_;
+  stats.waiting = scheduler.waiting();
+  stats.running = static_cast<int64_t>(scheduler.running().size());
+  stats.blocks_free = scheduler.blocks().free();
+  stats.blocks_cached = scheduler.blocks().cached();
+  stats.blocks_used = scheduler.blocks().used();
+  stats.image_bytes = loaded_->images.bytes();
+  stats.prompt_tokens = scheduler.prompt_tokens();
+  stats.cached_tokens = scheduler.cached_tokens();
+  stats.block_evictions = scheduler.blocks().evictions();
+  stats.preemptions = scheduler.preemptions();
+  stats.image_hits = loaded_->images.hits();
+  stats.image_evictions = loaded_->images.evictions();
+  const std::lock_guard lock(mutex_);
+  stats_ = stats;
+}
+
 // Runs one piece of work for the sequences it serves. What it throws ends those sequences and nothing else;
-// an interruption leaves them as they were, so that the ones still wanted are simply run again.
+// an interruption leaves them as they were, so that the ones still wanted are simply run again. It comes when
+// none of them is wanted any more.
 void Engine::guarded(const std::vector<Sequence*>& participants, const std::function<void()>& work) {
   {
     const std::lock_guard lock(mutex_);
-    for (const Sequence* sequence : participants) {
-      if (sequence->phase != Sequence::Phase::kDecode)
-        in_flight_.insert({sequence->sink.get(), sequence->request.id});
-    }
+    for (const Sequence* sequence : participants)
+      in_flight_.insert({sequence->sink.get(), sequence->request.id});
     if (!cancels_.empty() || stopping_) interrupt_ = true;
   }
   ErrorCode code{};
@@ -176,22 +220,10 @@ void Engine::guarded(const std::vector<Sequence*>& participants, const std::func
 
 // One step of the language model; false if no sequence has anything to run.
 bool Engine::run_step() {
-  std::vector<Demand> demands;
-  for (const auto& sequence : running_) {
-    Demand demand;
-    if (sequence->phase == Sequence::Phase::kPrefill) {
-      demand = {sequence->prompt_length - sequence->computed, true, sequence->request.trace};
-    } else if (sequence->phase == Sequence::Phase::kDecode) {
-      demand = {1, false, false};
-    }
-    demands.push_back(demand);
-  }
-  const std::vector<int64_t> rows = plan_step(demands, options_.limits);
+  const std::vector<Share> shares = loaded_->scheduler.plan();
   std::vector<Sequence*> participants;
-  for (size_t i = 0; i < rows.size(); i++) {
-    if (rows[i] > 0) participants.push_back(running_[i].get());
-  }
-  if (!participants.empty()) guarded(participants, [&] { forward(rows); });
+  for (const Share& share : shares) participants.push_back(share.sequence);
+  if (!participants.empty()) guarded(participants, [&] { forward(shares); });
   return !participants.empty();
 }
 

@@ -17,8 +17,9 @@ void check_context(const EngineOptions& options, size_t free_bytes) {
           static_cast<double>(free_bytes) / 0x1p30, " GiB are free; choose a shorter context");
 }
 
-// Blocks for all sequences at full length where memory allows, never more than a quarter of it unless the
-// user named the bytes, and at least one sequence of full length.
+// Blocks are taken as sequences grow, and few grow to full length: by default there are enough for 512 tokens
+// of each and at least eight at full length, never more than a quarter of the memory. With bytes that the
+// user named, as many as fit. In both cases at least one sequence of full length.
 int64_t count_blocks(const EngineOptions& options, const KvShape& one_block, size_t weight_bytes,
                      size_t free_bytes) {
   const int64_t per_sequence = (options.context + kKvBlock - 1) / kKvBlock;
@@ -34,7 +35,10 @@ int64_t count_blocks(const EngineOptions& options, const KvShape& one_block, siz
           "the KV cache of one sequence of ", options.context, " tokens takes ",
           static_cast<size_t>(per_sequence) * block_bytes, " bytes, ", limit, " are left after the weights (",
           weight_bytes, " bytes); choose a shorter context or smaller weights");
-  return std::clamp(affordable, per_sequence, per_sequence * options.max_sequences);
+  const int64_t usual = options.memory == 0 ? 512 / kKvBlock : per_sequence;
+  const int64_t wanted = std::max(options.max_sequences * std::min(usual, per_sequence),
+                                  std::min<int64_t>(8, options.max_sequences) * per_sequence);
+  return std::clamp(affordable, per_sequence, wanted);
 }
 
 }  // namespace
@@ -82,6 +86,7 @@ void Engine::load_model() {
   // What the second backend reads has to be there.
   if (const auto loaded = backend->mark()) loaded->wait();
   std::unique_ptr<Backend> side = options_.config.vision ? backend->beside() : nullptr;
+  const int64_t tokens_per_image = model.tokens_per_image();
   Backend& device = *backend;
   Backend& encoder = side ? *side : device;
   loaded_.reset(new Loaded{.backend = std::move(backend),
@@ -90,17 +95,22 @@ void Engine::load_model() {
                            .cache = std::move(cache),
                            .batch = std::move(batch),
                            .sampling = device.make_sampling_batch(),
-                           .blocks = KvBlocks(count),
                            .arena = Arena(device),
                            .side_arena = Arena(encoder),
-                           .positions = options_.context,
-                           .visual_pool = {},
+                           .scheduler = {{.max_sequences = options_.max_sequences,
+                                          .positions = options_.context,
+                                          .tokens_per_image = tokens_per_image,
+                                          .prefix_cache = options_.prefix_cache,
+                                          .key = random_hash_key(),
+                                          .limits = options_.limits},
+                                         count},
+                           .images = ImageCache(encoder, std::min(options_.image_cache, free_before / 8)),
                            .encoding = {}});
   info.load_ms = milliseconds(begin, Clock::now());
   {
     const std::lock_guard lock(mutex_);
     info_ = info;
-    load_.free_blocks = count;
+    stats_.blocks_free = count;
   }
   Event ready;
   ready.kind = Event::Kind::kReady;

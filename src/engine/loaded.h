@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/image_cache.h"
+#include "engine/scheduler.h"
 
 namespace honeybee {
 
@@ -16,19 +18,17 @@ struct Engine::Loaded {
   std::unique_ptr<KvCache> cache;
   std::unique_ptr<PagedBatch> batch;
   std::unique_ptr<SamplingBatch> sampling;
-  KvBlocks blocks;
   Arena arena;
   Arena side_arena;
-  int64_t positions;  ///< of the longest sequence: the context, or less if memory allows only that
-
-  std::vector<std::unique_ptr<Memory>> visual_pool;  ///< of visual tokens, one image each, to be used again
+  Scheduler scheduler;
+  ImageCache images;
 
   /// Images on their way through the vision tower.
   struct Encoding {
-    Sequence* sequence = nullptr;
-    size_t images = 0;
+    std::vector<std::shared_ptr<EncodedImage>> images;
     std::unique_ptr<Mark> mark;
     std::optional<Arena::Scope> scope;
+    size_t singly = 0;  ///< so many are encoded one by one, to find the one that made a batch fail
   };
   Encoding encoding;
 

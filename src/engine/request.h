@@ -29,6 +29,8 @@ struct Request {
   int32_t logprobs = -1;   ///< -1: none; n: of the token and the n likeliest
   bool trace = false;      ///< keep the reference points of encoding and prefill
   int64_t raw_logits = 0;  ///< keep the logits of the first steps, before any warper
+  int32_t priority = 0;    ///< larger goes first; a level outweighs a minute of waiting
+  int64_t timeout = 0;     ///< milliseconds from submission to the end, else kOverloaded; 0: none
 };
 
 struct Timings {
@@ -65,6 +67,7 @@ struct Event {
   ErrorCode code = ErrorCode::kDevice;
   std::string message;
   Timings timings;
+  int64_t cached_tokens = 0;  ///< of the prompt, found in the prefix cache
   std::vector<TraceTensor> trace;
   std::vector<float> raw_logits;     ///< [steps kept, V]
   std::vector<float> visual_tokens;  ///< of a request without ids: [images·(M + K), D]

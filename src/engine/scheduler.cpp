@@ -2,30 +2,291 @@
 
 #include <algorithm>
 
-namespace honeybee {
+#include "core/paged.h"
 
-std::vector<int64_t> plan_step(std::span<const Demand> demands, const SchedulerLimits& limits) {
-  std::vector<int64_t> rows(demands.size(), 0);
-  for (size_t i = 0; i < demands.size(); i++) {
-    if (demands[i].alone && demands[i].rows > 0) {
-      rows[i] = demands[i].rows;
-      return rows;
+namespace honeybee {
+namespace {
+
+constexpr double kMillisecondsPerPriority = 60'000.0;
+
+int64_t blocks_of(int64_t positions) { return (positions + kKvBlock - 1) / kKvBlock; }
+
+int64_t size_of(const std::vector<int32_t>& table) { return static_cast<int64_t>(table.size()); }
+
+// Where each image's visual tokens end; the images fill the negative ids in order.
+std::vector<int64_t> find_image_ends(const Sequence& sequence, int64_t tokens_per_image) {
+  std::vector<int64_t> ends;
+  int64_t seen = 0;
+  for (int64_t p = 0; p < sequence.prompt_length && tokens_per_image > 0; p++) {
+    if (sequence.token(p) < 0 && ++seen % tokens_per_image == 0) ends.push_back(p + 1);
+  }
+  return ends;
+}
+
+}  // namespace
+
+ContentHash image_content(const ImageInput& image, const HashKey& key) {
+  SipHash hash(key);
+  hash.add_value(uint8_t{image.tokens.empty()});
+  hash.add(image.rgb);
+  hash.add({reinterpret_cast<const uint8_t*>(image.tokens.data()), image.tokens.size() * sizeof(float)});
+  return hash.finish();
+}
+
+Scheduler::Scheduler(const SchedulerOptions& options, int64_t blocks) : options_(options), blocks_(blocks) {}
+
+void Scheduler::add(Sequence& sequence, double now) {
+  const int64_t most = std::min(options_.positions, blocks_.total() * kKvBlock);
+  require(sequence.prompt_length < most || sequence.prompt_length == 0, ErrorCode::kContextLength,
+          "the prompt has ", sequence.prompt_length, " tokens, images included; the context of ", most,
+          " leaves no room for an answer");
+  Request& request = sequence.request;
+  request.max_tokens = std::min(request.max_tokens, most - sequence.prompt_length);
+  sequence.rank = now - kMillisecondsPerPriority * request.priority;
+  sequence.arrival = arrivals_++;
+  if (request.timeout > 0) sequence.deadline = now + static_cast<double>(request.timeout);
+  sequence.image_ends = find_image_ends(sequence, options_.tokens_per_image);
+  for (const ImageInput& image : request.images)
+    sequence.image_contents.push_back(image_content(image, options_.key));
+  const int64_t whole = sequence.prompt_length / kKvBlock;
+  extend_contents(sequence, whole);
+  const int64_t visual = sequence.contents_visual;
+  sequence.prompt_content = content_after(sequence, whole * kKvBlock, sequence.prompt_length);
+  sequence.contents_visual = visual;
+  wait(sequence);
+  if (request.timeout > 0) deadlines_.emplace(sequence.deadline, &sequence);
+}
+
+void Scheduler::wait(Sequence& sequence) {
+  prompts_[sequence.prompt_content].insert(&sequence);
+  waiting_.insert(&sequence);
+}
+
+void Scheduler::stop_waiting(Sequence& sequence) noexcept {
+  waiting_.erase(&sequence);
+  const auto same = prompts_.find(sequence.prompt_content);
+  if (same == prompts_.end()) return;
+  same->second.erase(&sequence);
+  if (same->second.empty()) prompts_.erase(same);
+}
+
+void Scheduler::remove(Sequence& sequence) noexcept {
+  deadlines_.erase({sequence.deadline, &sequence});
+  stop_waiting(sequence);
+  std::erase(running_, &sequence);
+  release(sequence);
+}
+
+// What stands for the positions up to `to`, given that the ones before `from` are named already. A visual
+// position counts as its image and its place in it.
+ContentHash Scheduler::content_after(Sequence& sequence, int64_t from, int64_t to) const {
+  SipHash hash(options_.key);
+  if (!sequence.contents.empty()) hash.add_value(sequence.contents.back());
+  for (int64_t p = from; p < to; p++) {
+    const int32_t token = sequence.token(p);
+    hash.add_value(token);
+    if (token >= 0) continue;
+    const int64_t image = sequence.contents_visual / options_.tokens_per_image;
+    hash.add_value(sequence.image_contents[static_cast<size_t>(image)]);
+    hash.add_value(sequence.contents_visual++ % options_.tokens_per_image);
+  }
+  return hash.finish();
+}
+
+void Scheduler::extend_contents(Sequence& sequence, int64_t blocks) const {
+  for (auto b = static_cast<int64_t>(sequence.contents.size()); b < blocks; b++)
+    sequence.contents.push_back(content_after(sequence, b * kKvBlock, (b + 1) * kKvBlock));
+}
+
+// Blocks that a sequence will want soon, beside those for what it has.
+int64_t Scheduler::growth(const Sequence& sequence) const {
+  if (sequence.prompt_length == 0) return 0;
+  const int64_t last = sequence.prompt_length + sequence.request.max_tokens;
+  return std::clamp<int64_t>(blocks_of(last) - blocks_of(sequence.length()), 0,
+                             options_.limits.growth_blocks);
+}
+
+std::vector<Sequence*> Scheduler::admit() {
+  std::vector<Sequence*> admitted;
+  for (auto it = waiting_.begin();
+       it != waiting_.end() && static_cast<int64_t>(running_.size()) < options_.max_sequences;) {
+    Sequence& sequence = **it;
+    const Admission admission = try_admit(sequence);
+    if (admission == Admission::kNoRoom) break;
+    if (admission == Admission::kHeld) {
+      ++it;
+      continue;
     }
+    ++it;
+    stop_waiting(sequence);
+    run(sequence);
+    admitted.push_back(&sequence);
   }
-  bool decoding = false;
-  for (size_t i = 0; i < demands.size(); i++) {
-    if (!demands[i].prefill && demands[i].rows > 0) {
-      rows[i] = demands[i].rows;
-      decoding = true;
-    }
+  return admitted;
+}
+
+Scheduler::Admission Scheduler::try_admit(Sequence& sequence) {
+  if (sequence.held && pending_.contains(sequence.held_by)) return Admission::kHeld;
+  sequence.held = false;
+  blocks_.give_back(sequence.blocks);
+  const bool reuses = options_.prefix_cache && !sequence.traced();
+  // The logits of the last position are wanted, so that it at least is computed.
+  const int64_t reusable = reuses ? std::max<int64_t>(0, sequence.length() - 1) / kKvBlock : 0;
+  const int64_t known = std::min(reusable, static_cast<int64_t>(sequence.contents.size()));
+  int64_t found = 0;
+  while (found < known && blocks_.share(sequence.contents[static_cast<size_t>(found)], sequence.blocks))
+    found++;
+  if (found < known) {
+    sequence.held_by = sequence.contents[static_cast<size_t>(found)];
+    sequence.held = pending_.contains(sequence.held_by);
   }
-  int64_t budget = decoding ? limits.mixed_prefill_rows : limits.prefill_rows;
-  for (size_t i = 0; i < demands.size() && budget > 0; i++) {
-    if (!demands[i].prefill) continue;
-    rows[i] = std::min(budget, demands[i].rows);
-    budget -= rows[i];
+  const int64_t wanted = blocks_of(sequence.length()) - found;
+  int64_t spare = growth(sequence);
+  for (const Sequence* other : running_) spare += growth(*other);
+  const bool has_room = sequence.length() == 0 || blocks_.available() >= wanted + spare;
+  if (sequence.held || !has_room || !blocks_.take(wanted, sequence.blocks)) {
+    blocks_.give_back(sequence.blocks);
+    return sequence.held ? Admission::kHeld : Admission::kNoRoom;
   }
-  return rows;
+  sequence.computed = found * kKvBlock;
+  note_cached(sequence);
+  for (int64_t b = found; b < known; b++)
+    pending_.emplace(sequence.contents[static_cast<size_t>(b)], &sequence);
+  return Admission::kAdmitted;
+}
+
+void Scheduler::run(Sequence& sequence) {
+  running_.insert(std::upper_bound(running_.begin(), running_.end(), &sequence, ByRank{}), &sequence);
+  bool encodes = sequence.prompt_length == 0;
+  for (size_t i = 0; i < sequence.request.images.size(); i++) encodes = encodes || sequence.needs_image(i);
+  sequence.enter(encodes ? Sequence::Phase::kEncode : Sequence::Phase::kPrefill);
+}
+
+void Scheduler::note_cached(Sequence& sequence) {
+  if (sequence.cached >= 0) return;
+  sequence.cached = sequence.computed;
+  prompt_tokens_ += sequence.prompt_length;
+  cached_tokens_ += sequence.cached;
+}
+
+// Takes back what a sequence has; it is computed from the start when it runs again.
+void Scheduler::release(Sequence& sequence) noexcept {
+  for (auto b = static_cast<size_t>(sequence.computed / kKvBlock); b < sequence.contents.size(); b++) {
+    const auto pending = pending_.find(sequence.contents[b]);
+    if (pending != pending_.end() && pending->second == &sequence) pending_.erase(pending);
+  }
+  blocks_.give_back(sequence.blocks);
+  sequence.computed = 0;
+}
+
+void Scheduler::preempt(Sequence& sequence) {
+  wait(sequence);
+  std::erase(running_, &sequence);
+  release(sequence);
+  sequence.visual.clear();
+  if (sequence.traced()) sequence.trace.clear();
+  sequence.enter(Sequence::Phase::kWaiting);
+  preemptions_++;
+}
+
+// A block for the next token, taken from the last in rank if there is none. False if that was the sequence
+// itself.
+bool Scheduler::grow(Sequence& sequence) {
+  const int64_t wanted = blocks_of(sequence.computed + 1) - size_of(sequence.blocks);
+  while (wanted > 0 && !blocks_.take(wanted, sequence.blocks)) {
+    const auto last = std::find_if(running_.rbegin(), running_.rend(),
+                                   [](const Sequence* other) { return !other->blocks.empty(); });
+    Sequence& victim = **last;
+    preempt(victim);
+    if (&victim == &sequence) return false;
+  }
+  return true;
+}
+
+void Scheduler::plan_decodes(std::vector<Share>& shares) {
+  // Whoever loses its blocks ranks behind those that have their share already.
+  for (size_t i = 0; i < running_.size(); i++) {
+    Sequence& sequence = *running_[i];
+    if (sequence.phase == Sequence::Phase::kDecode && grow(sequence)) shares.push_back({&sequence, 1, {}});
+  }
+}
+
+std::vector<Share> Scheduler::plan() {
+  for (Sequence* sequence : running_) {
+    if (sequence->traced() && sequence->phase == Sequence::Phase::kPrefill)
+      return {{sequence, sequence->length() - sequence->computed, {}}};
+  }
+  std::vector<Share> shares;
+  plan_decodes(shares);
+  int64_t budget = shares.empty() ? options_.limits.prefill_rows : options_.limits.mixed_prefill_rows;
+  size_t running = running_.size();
+  for (Sequence* sequence : running_) {
+    if (sequence->phase != Sequence::Phase::kPrefill || budget == 0) continue;
+    const int64_t left = sequence->length() - sequence->computed;
+    Share share{sequence, std::min(budget, left), {}};
+    budget -= share.rows;
+    if (share.rows == left) share.twins = waiting_twins(*sequence, running);
+    running += share.twins.size();
+    shares.push_back(std::move(share));
+  }
+  return shares;
+}
+
+// Waiting sequences with the prompt of this one, as many as may run beside the `running` ones.
+std::vector<Sequence*> Scheduler::waiting_twins(const Sequence& sequence, size_t running) const {
+  std::vector<Sequence*> twins;
+  if (!options_.prefix_cache || sequence.traced() || !sequence.generated.empty()) return twins;
+  const auto same = prompts_.find(sequence.prompt_content);
+  if (same == prompts_.end()) return twins;
+  for (Sequence* twin : same->second) {
+    if (static_cast<int64_t>(running + twins.size()) >= options_.max_sequences) break;
+    if (twin->generated.empty() && !twin->traced()) twins.push_back(twin);
+  }
+  return twins;
+}
+
+bool Scheduler::fork(const Sequence& sequence, Sequence& twin, std::vector<Copy>& copies) {
+  const auto whole = static_cast<size_t>(sequence.prompt_length / kKvBlock);
+  const bool cut = sequence.prompt_length % kKvBlock != 0;
+  if (static_cast<int64_t>(running_.size()) >= options_.max_sequences) return false;
+  if (blocks_.available() < 1 + options_.limits.growth_blocks) return false;
+  copies.reserve(copies.size() + 1);
+  running_.reserve(running_.size() + 1);
+  twin.blocks.reserve(whole + 1);
+  blocks_.share_blocks(std::span(sequence.blocks).first(whole), twin.blocks);
+  if (cut) {
+    blocks_.take(1, twin.blocks);
+    copies.push_back({sequence.blocks[whole], twin.blocks.back()});
+  }
+  stop_waiting(twin);
+  twin.held = false;
+  twin.computed = twin.prompt_length;
+  note_cached(twin);
+  run(twin);
+  return true;
+}
+
+void Scheduler::advance(Sequence& sequence, int64_t rows) {
+  const int64_t before = sequence.computed / kKvBlock;
+  sequence.computed += rows;
+  if (!options_.prefix_cache) return;
+  const int64_t full = sequence.computed / kKvBlock;
+  extend_contents(sequence, full);
+  for (int64_t b = before; b < full; b++) {
+    const ContentHash& content = sequence.contents[static_cast<size_t>(b)];
+    blocks_.publish(sequence.blocks[static_cast<size_t>(b)], content);
+    const auto pending = pending_.find(content);
+    if (pending != pending_.end() && pending->second == &sequence) pending_.erase(pending);
+  }
+}
+
+std::vector<Sequence*> Scheduler::expired(double now) const {
+  std::vector<Sequence*> late;
+  for (const auto& [deadline, sequence] : deadlines_) {
+    if (deadline > now) break;
+    late.push_back(sequence);
+  }
+  return late;
 }
 
 }  // namespace honeybee

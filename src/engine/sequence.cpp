@@ -2,6 +2,13 @@
 
 namespace honeybee {
 
+Sequence::Sequence(Request r, std::shared_ptr<EventSink> s)
+    : request(std::move(r)),
+      sink(std::move(s)),
+      prompt_length(static_cast<int64_t>(request.ids.size())),
+      history(request.history),
+      since(Clock::now()) {}
+
 void Sequence::enter(Phase next) {
   const Clock::time_point now = Clock::now();
   const double elapsed = milliseconds(since, now);

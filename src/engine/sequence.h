@@ -1,12 +1,16 @@
 #pragma once
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
-#include "core/backend.h"
+#include "engine/content_hash.h"
 #include "engine/request.h"
 
 namespace honeybee {
+
+struct EncodedImage;
 
 using Clock = std::chrono::steady_clock;
 
@@ -14,30 +18,37 @@ inline double milliseconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
-/// A request on its way through the engine: waiting → encoding its images → prefill → decode → finished.
+/// A request on its way through the engine: waiting → encoding its images → prefill → decode → finished. From
+/// each of them it may go back to waiting, when its blocks are given to another.
 struct Sequence {
   enum class Phase { kWaiting, kEncode, kPrefill, kDecode, kFinished };
 
-  Sequence(Request r, std::shared_ptr<EventSink> s)
-      : request(std::move(r)), sink(std::move(s)), since(Clock::now()) {
-    prompt_length = static_cast<int64_t>(request.ids.size());
-    history = request.history;
-  }
+  Sequence(Request r, std::shared_ptr<EventSink> s);
 
   Request request;
   std::shared_ptr<EventSink> sink;
   Phase phase = Phase::kWaiting;
-  bool cancelled = false;
 
   int64_t prompt_length = 0;
-  int64_t computed = 0;            ///< positions whose keys and values are in the cache
-  std::vector<int32_t> generated;  ///< tokens so far; the last one is not in the cache yet
-  std::vector<int32_t> history;    ///< what the penalties see: the request's, then the tokens so far
-  std::vector<int32_t> blocks;
+  std::vector<int64_t> image_ends;  ///< of each image, the position behind its last visual token
+  std::vector<int32_t> generated;   ///< tokens so far; the last one is not in the cache yet
+  std::vector<int32_t> history;     ///< what the penalties see: the request's, then the tokens so far
 
-  size_t encoded = 0;                           ///< images done
-  std::vector<std::unique_ptr<Memory>> visual;  ///< of each image, freed when prefill has consumed them
-  std::vector<Tensor> visual_rows;              ///< [M + K, D] views of them
+  // Kept by the scheduler.
+  double rank = 0.0;     ///< smaller ranks go first
+  uint64_t arrival = 0;  ///< among equal ranks
+  double deadline = std::numeric_limits<double>::infinity();
+  int64_t computed = 0;  ///< positions whose keys and values are in the cache
+  int64_t cached = -1;   ///< those of them that were there when it was first admitted
+  std::vector<int32_t> blocks;
+  std::vector<ContentHash> contents;  ///< of positions 0 … 16·(i + 1) - 1, as far as they are known
+  int64_t contents_visual = 0;        ///< visual positions among them
+  ContentHash prompt_content;         ///< of the whole prompt
+  ContentHash held_by;                ///< what it waits for another sequence to compute
+  bool held = false;
+
+  std::vector<ContentHash> image_contents;            ///< of each image
+  std::vector<std::shared_ptr<EncodedImage>> visual;  ///< of each image while prefill needs it, else null
 
   Clock::time_point since;  ///< start of the current phase
   Timings timings;
@@ -51,6 +62,10 @@ struct Sequence {
                                     : generated[static_cast<size_t>(position - prompt_length)];
   }
   int64_t length() const { return prompt_length + static_cast<int64_t>(generated.size()); }
+  /// Whether the reference points of its images and prompt are still to be recorded.
+  bool traced() const { return request.trace && generated.empty(); }
+  /// Whether the prompt behind what is computed already needs this image.
+  bool needs_image(size_t image) const { return prompt_length == 0 || image_ends[image] > computed; }
 
   /// How the next token is to be chosen; points into this sequence.
   SamplingRow sampling_row() const {

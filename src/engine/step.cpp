@@ -12,31 +12,39 @@ struct Engine::Step {
   std::vector<int32_t> row_begin{0};
   std::vector<int32_t> start;
   std::vector<int32_t> ids;
-  std::vector<int32_t> wanted;     ///< rows whose logits are wanted
-  std::vector<Sequence*> wanting;  ///< whose next token comes from each of them; null for rows only traced
-  std::vector<int32_t> tables;     ///< block tables
+  std::vector<int32_t> wanted;       ///< rows whose logits are wanted
+  std::vector<Sequence*> wanting;    ///< whose next token comes from each of them; null for rows only traced
+  std::vector<Sequence*> forked_of;  ///< of a twin, the sequence that computed its prompt; else null
+  std::vector<int32_t> tables;       ///< block tables
   Sequence* traced = nullptr;
   bool decodes = true;  ///< one row each, nothing traced: a shape that comes again and again
+
+  void want(int32_t row, Sequence* sequence, Sequence* forked) {
+    wanted.push_back(row);
+    wanting.push_back(sequence);
+    forked_of.push_back(forked);
+  }
 
   int64_t rows() const { return static_cast<int64_t>(ids.size()); }
 };
 
-Engine::Step Engine::make_step(const std::vector<int64_t>& rows) const {
+Engine::Step Engine::make_step(const std::vector<Share>& shares) const {
   Step step;
   size_t max_blocks = 0;
-  for (size_t i = 0; i < rows.size(); i++) {
-    if (rows[i] == 0) continue;
-    Sequence& sequence = *running_[i];
+  for (const Share& share : shares) {
+    Sequence& sequence = *share.sequence;
     step.sequences.push_back(&sequence);
     step.start.push_back(static_cast<int32_t>(sequence.computed));
-    const bool trace_rows = sequence.request.trace && sequence.phase == Sequence::Phase::kPrefill;
+    const bool prefills = sequence.phase == Sequence::Phase::kPrefill;
+    const bool trace_rows = prefills && sequence.traced();
     if (trace_rows) step.traced = &sequence;
-    if (sequence.phase == Sequence::Phase::kPrefill) step.decodes = false;
-    for (int64_t r = 0; r < rows[i]; r++) {
+    if (prefills) step.decodes = false;
+    for (int64_t r = 0; r < share.rows; r++) {
       const bool last = sequence.computed + r + 1 == sequence.length();
-      if (last || trace_rows) {
-        step.wanted.push_back(static_cast<int32_t>(step.ids.size()));
-        step.wanting.push_back(last ? &sequence : nullptr);
+      const auto row = static_cast<int32_t>(step.ids.size());
+      if (last || trace_rows) step.want(row, last ? &sequence : nullptr, nullptr);
+      if (last) {
+        for (Sequence* twin : share.twins) step.want(row, twin, &sequence);
       }
       step.ids.push_back(sequence.token(sequence.computed + r));
     }
@@ -74,21 +82,20 @@ int64_t Engine::pad(Step& step) const {
   while (step.start.size() < padded) {
     step.row_begin.push_back(step.row_begin.back() + 1);
     step.start.push_back(-1);
-    step.wanted.push_back(static_cast<int32_t>(step.ids.size()));
-    step.wanting.push_back(nullptr);
+    step.want(static_cast<int32_t>(step.ids.size()), nullptr, nullptr);
     step.ids.push_back(-1);
   }
   return bound;
 }
 
-// One step of the language model: rows[i] further positions of running_[i].
-void Engine::forward(const std::vector<int64_t>& rows) {
+// One step of the language model.
+void Engine::forward(const std::vector<Share>& shares) {
   Backend& backend = *loaded_->backend;
   const Vlm& model = loaded_->model;
   const TextConfig& text = model.config().text;
   const Arena::Scope scope(loaded_->arena);
 
-  Step step = make_step(rows);
+  Step step = make_step(shares);
   const bool records = step.decodes && backend.records();
   const int64_t bound = records ? pad(step) : 0;
   std::vector<TraceTensor> recorded;
@@ -132,25 +139,35 @@ void Engine::forward(const std::vector<int64_t>& rows) {
     host[w].resize(static_cast<size_t>(logits.cols));
     backend.download(logits.row_range(static_cast<int64_t>(w), 1), host[w].data());
   }
-  for (size_t s = 0; s < step.sequences.size(); s++)
-    step.sequences[s]->computed += step.row_begin[s + 1] - step.row_begin[s];
+  counts_.steps++;
+  for (const Share& share : shares) loaded_->scheduler.advance(*share.sequence, share.rows);
   for (size_t w = 0; w < step.wanted.size(); w++) {
     if (step.wanting[w] == nullptr) continue;
     Sequence& sequence = *step.wanting[w];
+    if (step.forked_of[w] != nullptr && !fork(*step.forked_of[w], sequence)) continue;
     if (&sequence == step.traced)
       std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
     consume(sequence, chosen[w], host[w]);
   }
 }
 
+// A twin of a sequence whose prefill has just ended goes on from there.
+bool Engine::fork(const Sequence& sequence, Sequence& twin) {
+  std::vector<Scheduler::Copy> copies;
+  if (!loaded_->scheduler.fork(sequence, twin, copies)) return false;
+  for (const auto& [from, to] : copies) loaded_->backend->copy_block(*loaded_->cache, from, to);
+  return true;
+}
+
 // Overwrites the rows at visual positions with the tokens of the images, in reading order.
 void Engine::splice(const Sequence& sequence, const Tensor& x) {
   const int64_t each = loaded_->model.tokens_per_image();
+  const int64_t end = std::min(sequence.computed + x.rows, sequence.prompt_length);
   int64_t seen = 0;  // visual positions before this one
-  for (int64_t p = 0; p < sequence.computed + x.rows && p < sequence.prompt_length; p++) {
+  for (int64_t p = 0; p < end; p++) {
     if (sequence.token(p) >= 0) continue;
     if (p >= sequence.computed) {
-      const Tensor& tokens = sequence.visual_rows[static_cast<size_t>(seen / each)];
+      const Tensor& tokens = sequence.visual[static_cast<size_t>(seen / each)]->tokens;
       loaded_->backend->copy(tokens.row_range(seen % each, 1), x.row_range(p - sequence.computed, 1));
     }
     seen++;
@@ -182,6 +199,7 @@ void Engine::consume(Sequence& sequence, int32_t token, const std::vector<float>
     finish(sequence, Event::Reason::kStop);
     return;
   }
+  counts_.generated_tokens++;
   sequence.generated.push_back(token);
   sequence.history.push_back(token);
   Event event;

@@ -62,7 +62,7 @@ void ModelHandle::define(Napi::Env env, Napi::Object exports) {
                                     InstanceMethod("cancel", &ModelHandle::cancel),
                                     InstanceMethod("dispose", &ModelHandle::dispose),
                                     InstanceMethod("info", &ModelHandle::info),
-                                    InstanceMethod("load", &ModelHandle::load)}));
+                                    InstanceMethod("stats", &ModelHandle::stats)}));
 }
 
 // new Model(spec, listener)
@@ -137,13 +137,29 @@ Napi::Value ModelHandle::info(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value ModelHandle::load(const Napi::CallbackInfo& info) {
+Napi::Value ModelHandle::stats(const Napi::CallbackInfo& info) {
   return guarded_call(info.Env(), [&]() -> Napi::Value {
+    require(state_->engine != nullptr, ErrorCode::kDisposed, "the model has been disposed");
+    const EngineStats stats = state_->engine->stats();
+    const std::pair<const char*, int64_t> figures[] = {
+        {"waiting", stats.waiting},
+        {"running", stats.running},
+        {"blocksFree", stats.blocks_free},
+        {"blocksCached", stats.blocks_cached},
+        {"blocksUsed", stats.blocks_used},
+        {"imageCacheBytes", static_cast<int64_t>(stats.image_bytes)},
+        {"steps", stats.steps},
+        {"promptTokens", stats.prompt_tokens},
+        {"cachedTokens", stats.cached_tokens},
+        {"generatedTokens", stats.generated_tokens},
+        {"blockEvictions", stats.block_evictions},
+        {"preemptions", stats.preemptions},
+        {"imagesEncoded", stats.images_encoded},
+        {"imageHits", stats.image_hits},
+        {"imageEvictions", stats.image_evictions},
+    };
     Napi::Object out = Napi::Object::New(info.Env());
-    const Engine::Load load = state_->engine ? state_->engine->load() : Engine::Load{};
-    out.Set("running", static_cast<double>(load.running));
-    out.Set("waiting", static_cast<double>(load.waiting));
-    out.Set("freeBlocks", static_cast<double>(load.free_blocks));
+    for (const auto& [name, value] : figures) out.Set(name, static_cast<double>(value));
     return out;
   });
 }

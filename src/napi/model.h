@@ -26,7 +26,7 @@ class ModelHandle final : public Napi::ObjectWrap<ModelHandle> {
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   Napi::Value info(const Napi::CallbackInfo& info);
-  Napi::Value load(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
 
   // Shared with the clean-up hook and the sink, which may outlive the wrapped object.
   std::shared_ptr<State> state_;

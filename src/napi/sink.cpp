@@ -40,6 +40,7 @@ void write_end(Napi::Env env, const Event& event, Napi::Object& out) {
   timings.Set("prefillMs", event.timings.prefill_ms);
   timings.Set("decodeMs", event.timings.decode_ms);
   out.Set("timings", timings);
+  out.Set("cachedTokens", static_cast<double>(event.cached_tokens));
   if (!event.raw_logits.empty()) out.Set("rawLogits", float_array(env, event.raw_logits));
   if (!event.visual_tokens.empty()) out.Set("visualTokens", float_array(env, event.visual_tokens));
   if (event.trace.empty()) return;

@@ -186,6 +186,8 @@ Request read_request(const ObjectReader& r) {
   request.logprobs = static_cast<int32_t>(r.integer_or("logprobs", -1));
   request.trace = r.boolean_or("trace", false);
   request.raw_logits = r.integer_or("rawLogits", 0);
+  request.priority = static_cast<int32_t>(r.integer_or("priority", 0));
+  request.timeout = r.integer_or("timeout", 0);
   return request;
 }
 
@@ -197,6 +199,8 @@ EngineOptions read_engine_options(const ObjectReader& r) {
   options.context = r.integer("context", 1, kLongestContext);
   options.max_sequences = r.integer("maxSequences", 1, 65536);
   options.memory = static_cast<size_t>(r.integer_or("memory", 0));
+  options.prefix_cache = r.boolean_or("prefixCache", true);
+  if (r.has("imageCache")) options.image_cache = static_cast<size_t>(r.integer("imageCache"));
 
   options.backend = [device = read_device_options(r)] { return open_backend(device); };
 

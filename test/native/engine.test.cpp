@@ -116,8 +116,9 @@ TEST(engine_gives_back_the_blocks_of_what_ended) {
   // The figures are written after the step that ended the last one; an engine that stops finishes it.
   engine.stop();
   EXPECT_TRUE(sink->wait_closed());
-  EXPECT_EQ(engine.load().free_blocks, blocks);
-  EXPECT_EQ(engine.load().running, int64_t{0});
+  EXPECT_EQ(engine.stats().blocks_free + engine.stats().blocks_cached, blocks);
+  EXPECT_EQ(engine.stats().blocks_used, int64_t{0});
+  EXPECT_EQ(engine.stats().running, int64_t{0});
 }
 
 TEST(engine_survives_submit_and_cancel_from_many_threads) {
@@ -138,7 +139,7 @@ TEST(engine_survives_submit_and_cancel_from_many_threads) {
         engine.submit(random.below(2) ? image_request(id, length) : text_request(id, length), sink);
         if (random.below(3) == 0) sink->wait_tokens(id, 1);
         if (cancelled) engine.cancel(sink.get(), id);
-        engine.load();
+        engine.stats();
       }
       EXPECT_TRUE(sink->wait_ends(kRequests));
     });

@@ -120,6 +120,7 @@ class RoundingBackend final : public Backend {
     exact.product = Dtype::kF32;
     rounded_into(out, [&](const Tensor& y) { cpu_->attention(Floats(q), Floats(k), Floats(v), exact, y); });
   }
+  void do_copy_block(KvCache& cache, int64_t from, int64_t to) override { cpu_->copy_block(cache, from, to); }
   void do_rope_append(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cos_sin,
                       const PagedBatch& batch, int64_t layer, KvCache& cache) override {
     rounded_into(q, [&](const Tensor& rotated) {

@@ -1,0 +1,100 @@
+// What requests share: prefixes, prompts, images. In f32 the logits of a request are the same to the bit
+// whatever is reused, given up and computed again, or run beside it.
+#include <algorithm>
+
+#include "engine_fixture.h"
+#include "fixture.h"
+#include "testing.h"
+
+namespace honeybee::testing {
+namespace {
+
+using Reason = Event::Reason;
+
+/// Of the tiny model: keys and values, layers, heads, tokens, head_dim, f32.
+constexpr size_t kBlockBytes = size_t{2} * 2 * 2 * 16 * 16 * 4;
+
+// Text, at times around an image, that begins like others of its family.
+Request random_request(Random& random, uint64_t id) {
+  Request request;
+  request.id = id;
+  const auto family = static_cast<int32_t>(random.below(3));
+  for (int64_t i = 20 + random.below(50); i >= 0; i--) request.ids.push_back(5 + family);
+  if (random.below(2) == 0) {
+    ImageInput image;
+    image.rgb.assign(static_cast<size_t>(kImageSide * kImageSide * 3),
+                     static_cast<uint8_t>(40 * random.below(3)));
+    request.images.push_back(image);
+    request.ids.insert(request.ids.end(), static_cast<size_t>(kVisualTokens), -1);
+  }
+  for (int64_t i = random.below(20); i >= 0; i--)
+    request.ids.push_back(3 + static_cast<int32_t>(random.below(2)));
+  request.max_tokens = 1 + random.below(90);
+  request.raw_logits = request.max_tokens;
+  if (random.below(2) == 0) {
+    request.sampling.temperature = 1.0f;
+    request.sampling.seed = static_cast<uint64_t>(random.below(3));
+  }
+  return request;
+}
+
+// Alone in an engine that reuses nothing.
+Event alone(const Request& request, std::vector<int32_t>& tokens) {
+  EngineOptions options = tiny_options();
+  options.prefix_cache = false;
+  options.image_cache = 0;
+  const auto sink = std::make_shared<Recorder>();
+  Engine engine(std::move(options), sink);
+  engine.submit(request, sink);
+  EXPECT_TRUE(sink->wait_ends(1));
+  tokens = sink->tokens(request.id);
+  return sink->end(request.id);
+}
+
+size_t weight_bytes() {
+  const auto sink = std::make_shared<Recorder>();
+  Engine engine(tiny_options(), sink);
+  EXPECT_TRUE(sink->wait_ready());
+  return engine.info().weight_bytes;
+}
+
+TEST(engine_logits_do_not_depend_on_what_is_shared_or_stopped) {
+  const size_t weights = weight_bytes();
+  int64_t preemptions = 0;
+  int64_t cached = 0;
+  for (uint64_t seed = 0; seed < 8 && failure_count() == 0; seed++) {
+    Random random(seed);
+    std::latch gate(1);
+    EngineOptions options = gated_options(gate);
+    options.context = 176;
+    options.max_sequences = 1 + random.below(8);
+    options.limits.prefill_rows = 1 + random.below(64);
+    options.limits.mixed_prefill_rows = 1 + random.below(32);
+    options.limits.growth_blocks = random.below(2);
+    // Blocks for one sequence of full length and little more.
+    options.memory = weights + static_cast<size_t>(12 + random.below(8)) * kBlockBytes;
+    const auto sink = std::make_shared<Recorder>();
+    Engine engine(std::move(options), sink);
+    std::vector<Request> requests;
+    for (uint64_t id = 0; id < 20; id++) requests.push_back(random_request(random, id));
+    for (const Request& request : requests) engine.submit(request, sink);
+    gate.count_down();
+    EXPECT_TRUE(sink->wait_ends(requests.size()));
+    for (const Request& request : requests) {
+      std::vector<int32_t> tokens;
+      const Event expected = alone(request, tokens);
+      EXPECT_TRUE(sink->tokens(request.id) == tokens);
+      EXPECT_SAME_BITS(sink->end(request.id).raw_logits, expected.raw_logits);
+    }
+    engine.stop();
+    EXPECT_TRUE(sink->wait_closed());
+    EXPECT_EQ(engine.stats().blocks_used, int64_t{0});
+    preemptions += engine.stats().preemptions;
+    cached += engine.stats().cached_tokens;
+  }
+  EXPECT_TRUE(preemptions > 10);
+  EXPECT_TRUE(cached > 300);
+}
+
+}  // namespace
+}  // namespace honeybee::testing

@@ -1,0 +1,364 @@
+// Who runs, on which blocks: the scheduler driven by a pretended engine that computes nothing. What it would
+// have written to each block is kept, so that a block shared or reused wrongly shows.
+#include "engine/scheduler.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "core/paged.h"
+#include "fixture.h"
+#include "testing.h"
+
+namespace honeybee::testing {
+namespace {
+
+using Phase = Sequence::Phase;
+
+constexpr int64_t kPerImage = 5;
+constexpr int32_t kImageBase = 1000;
+
+/// What the keys and values of a position depend on: the tokens up to it, images as their pixels.
+using Past = uint64_t;
+
+/// The part of an engine that the scheduler sees.
+class Pretender {
+ public:
+  Pretender(SchedulerOptions options, int64_t blocks)
+      : scheduler(options, blocks), written_(static_cast<size_t>(blocks * kKvBlock)) {}
+
+  Sequence& add(Request request) {
+    sequences_.push_back(std::make_unique<Sequence>(std::move(request), nullptr));
+    scheduler.add(*sequences_.back(), now);
+    return *sequences_.back();
+  }
+
+  void end(Sequence& sequence) {
+    scheduler.remove(sequence);
+    sequence.phase = Phase::kFinished;
+    EXPECT_TRUE(sequence.blocks.empty());
+  }
+
+  /// One turn; false if nothing ran. `interrupted` steps count for nothing.
+  bool turn(bool interrupted = false) {
+    now += 10.0;
+    for (Sequence* sequence : scheduler.admit()) {
+      if (sequence->phase == Phase::kEncode) sequence->enter(Phase::kPrefill);
+      if (sequence->prompt_length == 0) end(*sequence);
+    }
+    const std::vector<Share> shares = scheduler.plan();
+    int64_t prefilled = 0;
+    bool decodes = false;
+    for (const Share& share : shares) {
+      Sequence& s = *share.sequence;
+      EXPECT_TRUE(share.rows > 0 && s.computed + share.rows <= s.length());
+      EXPECT_TRUE(static_cast<int64_t>(s.blocks.size()) * kKvBlock >= s.computed + share.rows);
+      if (s.phase == Phase::kDecode) EXPECT_EQ(share.rows, int64_t{1});
+      decodes = decodes || s.phase == Phase::kDecode;
+      if (s.phase == Phase::kPrefill) prefilled += share.rows;
+    }
+    const SchedulerLimits limits;
+    EXPECT_TRUE(prefilled <= (decodes ? limits.mixed_prefill_rows : limits.prefill_rows));
+    if (!interrupted) {
+      for (const Share& share : shares) write(*share.sequence, share.rows);
+      for (const Share& share : shares) scheduler.advance(*share.sequence, share.rows);
+      for (const Share& share : shares) finish_share(share);
+    }
+    check();
+    return !shares.empty();
+  }
+
+  size_t finished() const { return finished_.size(); }
+  const std::vector<Sequence*>& order() const { return finished_; }
+
+  Scheduler scheduler;
+  double now = 0.0;
+  int64_t computed = 0;  ///< rows in all
+
+ private:
+  // Tells each position's past, first to last.
+  template <class Visit>
+  void walk(const Sequence& s, int64_t end, Visit visit) const {
+    Past past = 1;
+    int64_t visual = 0;
+    for (int64_t p = 0; p < end; p++) {
+      int32_t token = s.token(p);
+      if (token < 0) token = kImageBase + s.request.images[static_cast<size_t>(visual++ / kPerImage)].rgb[0];
+      past = past * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(token) + 1;
+      visit(p, past);
+    }
+  }
+  void write(Sequence& s, int64_t rows) {
+    walk(s, s.computed + rows, [&](int64_t p, Past past) {
+      const int32_t block = s.blocks[static_cast<size_t>(p / kKvBlock)];
+      Past& slot = written_[static_cast<size_t>(block * kKvBlock + p % kKvBlock)];
+      // What attention reads must be this sequence's own past; what it writes must be its own block.
+      if (p < s.computed) {
+        EXPECT_EQ(slot, past);
+      } else {
+        EXPECT_TRUE(!scheduler.blocks().is_shared(block));
+        slot = past;
+      }
+    });
+    computed += rows;
+  }
+  void finish_share(const Share& share) {
+    Sequence& s = *share.sequence;
+    if (s.computed < s.length()) {
+      EXPECT_TRUE(share.twins.empty());
+      return;
+    }
+    for (Sequence* twin : share.twins) {
+      std::vector<Scheduler::Copy> copies;
+      if (!scheduler.fork(s, *twin, copies)) continue;
+      EXPECT_TRUE(twin->request.ids == s.request.ids);
+      for (const auto& [from, to] : copies) {
+        for (int64_t i = 0; i < kKvBlock; i++)
+          written_[static_cast<size_t>(to * kKvBlock + i)] =
+              written_[static_cast<size_t>(from * kKvBlock + i)];
+      }
+      take_token(*twin);
+    }
+    take_token(s);
+  }
+  // The "model": a token that depends on the whole past and on the sequence.
+  void take_token(Sequence& s) {
+    s.enter(Phase::kDecode);
+    Past last = 0;
+    walk(s, s.length(), [&](int64_t, Past past) { last = past; });
+    s.generated.push_back(static_cast<int32_t>(((last >> 40) + s.request.sampling.seed) % 50));
+    if (static_cast<int64_t>(s.generated.size()) < s.request.max_tokens) return;
+    end(s);
+    finished_.push_back(&s);
+  }
+  // Every reference is a sequence's, and nothing else is in use.
+  void check() {
+    std::map<int32_t, int> references;
+    for (const Sequence* s : scheduler.running()) {
+      for (const int32_t block : s->blocks) references[block]++;
+    }
+    EXPECT_EQ(scheduler.blocks().used(), static_cast<int64_t>(references.size()));
+    for (const auto& [block, count] : references) EXPECT_EQ(scheduler.blocks().is_shared(block), count > 1);
+    EXPECT_TRUE(std::ranges::is_sorted(scheduler.running(), {},
+                                       [](const Sequence* s) { return std::pair(s->rank, s->arrival); }));
+  }
+
+  std::vector<Past> written_;  ///< of each position of each block
+  std::vector<std::unique_ptr<Sequence>> sequences_;
+  std::vector<Sequence*> finished_;
+};
+
+SchedulerOptions options(int64_t max_sequences = 8) {
+  return {.max_sequences = max_sequences, .positions = 256, .tokens_per_image = kPerImage};
+}
+
+Request prompt(int64_t length, int64_t max_tokens, int32_t first = 0) {
+  Request request;
+  for (int64_t i = 0; i < length; i++) request.ids.push_back(first + static_cast<int32_t>(i % 40));
+  request.max_tokens = max_tokens;
+  return request;
+}
+
+// A prompt whose first third is one of a few, with images at times.
+Request random_prompt(Random& random) {
+  Request request;
+  const int64_t family = random.below(3);
+  const int64_t shared = random.below(50);
+  for (int64_t i = 0; i < shared; i++) request.ids.push_back(static_cast<int32_t>(family));
+  for (int64_t images = random.below(3); images > 0; images--) {
+    request.ids.insert(request.ids.end(), kPerImage, -1);
+    request.images.push_back({{static_cast<uint8_t>(random.below(2))}, {}});
+  }
+  for (int64_t i = random.below(20); i >= 0; i--)
+    request.ids.push_back(static_cast<int32_t>(random.below(2)));
+  request.max_tokens = 1 + random.below(120);
+  request.priority = static_cast<int32_t>(random.below(3));
+  request.sampling.seed = static_cast<uint64_t>(random.below(4));
+  return request;
+}
+
+// The answer that the sequence would get alone.
+std::vector<int32_t> alone(const Request& request) {
+  Pretender pretender(options(1), 64);
+  Sequence& sequence = pretender.add(request);
+  while (pretender.finished() == 0) EXPECT_TRUE(pretender.turn());
+  return sequence.generated;
+}
+
+TEST(scheduler_property_random_schedules) {
+  int64_t preemptions = 0;
+  int64_t cached = 0;
+  for (uint64_t seed = 0; seed < 2000 && failure_count() == 0; seed++) {
+    Random random(seed);
+    const int64_t blocks = 8 + random.below(24);
+    SchedulerOptions chosen = options(1 + random.below(8));
+    chosen.prefix_cache = random.below(5) > 0;
+    chosen.limits.growth_blocks = random.below(3);
+    Pretender pretender(chosen, blocks);
+    std::vector<std::pair<Sequence*, Request>> all;
+    const int64_t count = 1 + random.below(12);
+    for (int turns = 0; all.size() < static_cast<size_t>(count) || pretender.turn(random.below(10) == 0) ||
+                        pretender.scheduler.waiting() > 0;
+         turns++) {
+      if (turns > 20'000) {
+        record_failure(__FILE__, __LINE__, "seed " + std::to_string(seed) + " does not end");
+        break;
+      }
+      if (all.size() < static_cast<size_t>(count) && random.below(4) == 0) {
+        const Request request = random_prompt(random);
+        if (static_cast<int64_t>(request.ids.size()) < std::min<int64_t>(blocks * kKvBlock, 256))
+          all.emplace_back(&pretender.add(request), request);
+        else
+          all.emplace_back(nullptr, request);
+      }
+      if (random.below(60) == 0 && !all.empty()) {
+        Sequence* sequence = all[static_cast<size_t>(random.below(static_cast<int64_t>(all.size())))].first;
+        if (sequence != nullptr && sequence->phase != Phase::kFinished) {
+          pretender.end(*sequence);
+          sequence->request.max_tokens = -1;  // given up
+        }
+      }
+      if (all.size() < static_cast<size_t>(count)) pretender.turn();
+    }
+    for (const auto& [sequence, request] : all) {
+      if (sequence == nullptr || sequence->request.max_tokens < 0) continue;
+      EXPECT_TRUE(sequence->phase == Phase::kFinished);
+      Request limited = request;
+      limited.max_tokens = sequence->request.max_tokens;
+      if (seed % 10 == 0) EXPECT_TRUE(sequence->generated == alone(limited));
+      EXPECT_EQ(static_cast<int64_t>(sequence->generated.size()), sequence->request.max_tokens);
+      EXPECT_TRUE(sequence->cached >= 0 && sequence->cached <= sequence->prompt_length);
+    }
+    EXPECT_EQ(pretender.scheduler.blocks().used(), int64_t{0});
+    EXPECT_EQ(pretender.scheduler.blocks().available(), blocks);
+    preemptions += pretender.scheduler.preemptions();
+    cached += pretender.scheduler.cached_tokens();
+  }
+  // Otherwise these schedules would show nothing.
+  EXPECT_TRUE(preemptions > 200);
+  EXPECT_TRUE(cached > 10'000);
+}
+
+TEST(scheduler_serves_ten_thousand_requests_in_order) {
+  SchedulerOptions many = options(64);
+  Pretender pretender(many, 512);
+  std::vector<Sequence*> all;
+  for (int32_t i = 0; i < 10'000; i++) all.push_back(&pretender.add(prompt(20, 3, i)));
+  EXPECT_EQ(pretender.scheduler.waiting(), int64_t{10'000});
+  while (pretender.turn() || pretender.scheduler.waiting() > 0) {
+  }
+  EXPECT_EQ(pretender.finished(), size_t{10'000});
+  // First come, first served, but for those that run together.
+  for (size_t i = 0; i < pretender.finished(); i++)
+    EXPECT_TRUE(pretender.order()[i]->arrival + 64 > i && pretender.order()[i]->arrival < i + 64);
+  EXPECT_EQ(pretender.scheduler.blocks().used(), int64_t{0});
+}
+
+TEST(scheduler_lets_priorities_go_first_and_nobody_starve) {
+  Pretender pretender(options(1), 16);
+  Sequence& low = pretender.add(prompt(20, 2, 7));
+  low.request.priority = 0;
+  // Important requests never stop coming, one each turn; a minute outweighs a level.
+  int64_t turns = 0;
+  while (low.phase != Phase::kFinished && turns++ < 20'000) {
+    Request urgent = prompt(3, 1, static_cast<int32_t>(turns % 900));
+    urgent.priority = 1;
+    pretender.add(urgent);
+    pretender.turn();
+  }
+  EXPECT_TRUE(low.phase == Phase::kFinished);
+  Pretender second(options(1), 16);
+  Sequence& first = second.add(prompt(20, 2, 7));
+  Request urgent = prompt(20, 2, 9);
+  urgent.priority = 1;
+  Sequence& served = second.add(urgent);
+  while (second.finished() < 2) second.turn();
+  EXPECT_TRUE(second.order().front() == &served && second.order().back() == &first);
+}
+
+TEST(scheduler_refuses_what_can_never_fit) {
+  Pretender pretender(options(), 4);
+  EXPECT_ERROR(pretender.add(prompt(64, 1)), ErrorCode::kContextLength, "the prompt has 64 tokens");
+  Sequence& longest = pretender.add(prompt(63, 100));
+  EXPECT_EQ(longest.request.max_tokens, int64_t{1});
+  while (pretender.finished() < 1) EXPECT_TRUE(pretender.turn());
+}
+
+TEST(scheduler_computes_a_shared_prompt_once) {
+  Pretender pretender(options(8), 64);
+  for (uint64_t i = 0; i < 6; i++) {
+    Request request = prompt(100, 4);
+    request.sampling.seed = i;
+    pretender.add(request);
+  }
+  while (pretender.finished() < 6) EXPECT_TRUE(pretender.turn());
+  // 100 rows of the prompt; each of four answers but its last token was fed back.
+  EXPECT_EQ(pretender.computed, int64_t{100 + 6 * 3});
+  EXPECT_EQ(pretender.scheduler.cached_tokens(), int64_t{500});
+}
+
+TEST(scheduler_reuses_the_turns_of_a_conversation) {
+  Pretender pretender(options(8), 64);
+  Sequence& first = pretender.add(prompt(50, 30));
+  while (pretender.finished() < 1) pretender.turn();
+  Request next = prompt(50, 4);
+  next.ids.insert(next.ids.end(), first.generated.begin(), first.generated.end());
+  next.ids.insert(next.ids.end(), {1, 2, 3});
+  Sequence& second = pretender.add(next);
+  while (pretender.finished() < 2) pretender.turn();
+  // 79 positions were computed: four whole blocks.
+  EXPECT_EQ(second.cached, int64_t{64});
+}
+
+TEST(scheduler_tells_images_apart_by_content) {
+  for (const bool same : {true, false}) {
+    Pretender pretender(options(8), 64);
+    std::vector<Sequence*> both;
+    for (int i = 0; i < 2; i++) {
+      Request request = prompt(10, 2);
+      request.ids.insert(request.ids.end(), kPerImage, -1);
+      request.ids.insert(request.ids.end(), 20, 3);
+      request.images.push_back({{static_cast<uint8_t>(same ? 1 : i)}, {}});
+      both.push_back(&pretender.add(request));
+      while (both.back()->phase != Phase::kFinished) pretender.turn();
+    }
+    EXPECT_EQ(both[1]->cached, int64_t{same ? 32 : 0});
+  }
+}
+
+TEST(scheduler_stops_the_last_in_rank_when_blocks_run_out) {
+  SchedulerOptions tight = options(2);
+  tight.prefix_cache = false;
+  Pretender pretender(tight, 12);
+  Sequence& older = pretender.add(prompt(10, 150, 0));
+  Sequence& younger = pretender.add(prompt(10, 150, 5));
+  std::optional<size_t> stopped_at;
+  while (pretender.finished() < 2) {
+    EXPECT_TRUE(pretender.turn());
+    if (younger.phase == Phase::kWaiting && !stopped_at && younger.generated.size() > 1)
+      stopped_at = younger.generated.size();
+    EXPECT_TRUE(older.phase != Phase::kWaiting);
+  }
+  EXPECT_TRUE(stopped_at.has_value());
+  EXPECT_TRUE(pretender.scheduler.preemptions() > 0);
+  EXPECT_TRUE(younger.generated == alone(younger.request));
+  EXPECT_TRUE(older.generated == alone(older.request));
+}
+
+TEST(scheduler_knows_whose_deadline_has_passed) {
+  Pretender pretender(options(1), 16);
+  Request hurried = prompt(5, 200);
+  hurried.timeout = 100;
+  Sequence& a = pretender.add(hurried);
+  Sequence& b = pretender.add(hurried);
+  pretender.add(prompt(5, 200));
+  EXPECT_TRUE(pretender.scheduler.expired(99.0).empty());
+  EXPECT_EQ(pretender.scheduler.expired(100.0).size(), size_t{2});
+  pretender.turn();
+  pretender.end(a);
+  pretender.end(b);
+  EXPECT_TRUE(pretender.scheduler.expired(1e9).empty());
+}
+
+}  // namespace
+}  // namespace honeybee::testing
