@@ -2,33 +2,11 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <new>
 
+#include "engine/caught.h"
 #include "engine/loaded.h"
 
 namespace honeybee {
-namespace {
-
-// Runs `work`, turning whatever it throws into (code, message).
-template <class Work>
-bool caught(Work work, ErrorCode& code, std::string& message) {
-  try {
-    work();
-    return false;
-  } catch (const Error& error) {
-    code = error.code();
-    message = error.what();
-  } catch (const std::bad_alloc&) {
-    code = ErrorCode::kOutOfMemory;
-    message = "out of memory; close other programs, choose smaller weights or a shorter context";
-  } catch (const std::exception& error) {
-    code = ErrorCode::kDevice;
-    message = error.what();
-  }
-  return true;
-}
-
-}  // namespace
 
 void Engine::thread_main() {
   pthread_setname_np(pthread_self(), "honeybee-engine");
@@ -218,12 +196,23 @@ void Engine::guarded(const std::vector<Sequence*>& participants, const std::func
   in_flight_.clear();
 }
 
-// One step of the language model; false if no sequence has anything to run.
+// One step of the language model; false if no sequence has anything to run. When a step fails, each of its
+// sequences is tried alone, so that what one of them asked for does no harm to the others.
 bool Engine::run_step() {
   const std::vector<Share> shares = loaded_->scheduler.plan();
   std::vector<Sequence*> participants;
   for (const Share& share : shares) participants.push_back(share.sequence);
-  if (!participants.empty()) guarded(participants, [&] { forward(shares); });
+  bool failed = false;
+  if (shares.size() > 1) {
+    guarded(participants, [&] {
+      ErrorCode code{};
+      std::string message;
+      failed = caught([&] { forward(shares); }, code, message);
+    });
+  }
+  if (shares.size() == 1 || failed) {
+    for (const Share& share : shares) guarded({share.sequence}, [&] { forward({share}); });
+  }
   return !participants.empty();
 }
 

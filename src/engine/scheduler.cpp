@@ -246,6 +246,7 @@ std::vector<Sequence*> Scheduler::waiting_twins(const Sequence& sequence, size_t
 }
 
 bool Scheduler::fork(const Sequence& sequence, Sequence& twin, std::vector<Copy>& copies) {
+  if (twin.phase != Sequence::Phase::kWaiting) return false;
   const auto whole = static_cast<size_t>(sequence.prompt_length / kKvBlock);
   const bool cut = sequence.prompt_length % kKvBlock != 0;
   if (static_cast<int64_t>(running_.size()) >= options_.max_sequences) return false;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "engine/caught.h"
 #include "engine/loaded.h"
 #include "engine/recorder.h"
 
@@ -144,10 +145,15 @@ void Engine::forward(const std::vector<Share>& shares) {
   for (size_t w = 0; w < step.wanted.size(); w++) {
     if (step.wanting[w] == nullptr) continue;
     Sequence& sequence = *step.wanting[w];
-    if (step.forked_of[w] != nullptr && !fork(*step.forked_of[w], sequence)) continue;
-    if (&sequence == step.traced)
-      std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
-    consume(sequence, chosen[w], host[w]);
+    ErrorCode code{};
+    std::string message;
+    const auto take = [&] {
+      if (step.forked_of[w] != nullptr && !fork(*step.forked_of[w], sequence)) return;
+      if (&sequence == step.traced)
+        std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
+      consume(sequence, chosen[w], host[w]);
+    };
+    if (caught(take, code, message)) fail_sequence(sequence, code, message);
   }
 }
 

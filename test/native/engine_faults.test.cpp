@@ -122,6 +122,45 @@ TEST_SIMT(engine_survives_each_call_of_loading_failing) {
   }
 }
 
+// Three requests share batches of images and steps; of an allocation that fails once at most one of them
+// hears.
+TEST_SIMT(engine_lets_an_allocation_fail_for_one_at_most) {
+  SIMT_FUNCTION(honeybee_simt_reset_faults)();
+  simulator();
+  const std::vector<int64_t> before = alive();
+  int64_t calls = 0;
+  std::vector<std::vector<int32_t>> wanted(4);
+  for (int64_t at = 0; at <= calls; at++) {
+    const auto recorder = std::make_shared<Recorder>();
+    {
+      Engine engine(simulated_options(), recorder);
+      EXPECT_TRUE(recorder->wait_ready());
+      SIMT_FUNCTION(honeybee_simt_reset_faults)();
+      SIMT_FUNCTION(honeybee_simt_inject)("allocation", at);
+      // The first keeps the engine busy until the others are there.
+      recorder->hold_at(0, 1);
+      engine.submit(text_request(0, kTokens), recorder);
+      recorder->wait_tokens(0, 1);
+      for (uint64_t id = 1; id <= 3; id++) engine.submit(image_request(id, kTokens), recorder);
+      recorder->resume();
+      EXPECT_TRUE(recorder->wait_ends(4));
+      if (at == 0) calls = SIMT_FUNCTION(honeybee_simt_calls)("allocation");
+      int failed = 0;
+      for (uint64_t id = 0; id <= 3; id++) {
+        if (at == 0) wanted[id] = recorder->tokens(id);
+        failed += is_failure(recorder->end(id)) ? 1 : 0;
+        EXPECT_TRUE(is_failure(recorder->end(id)) || recorder->tokens(id) == wanted[id]);
+      }
+      EXPECT_TRUE(failed <= (at == 0 ? 0 : 1));
+      SIMT_FUNCTION(honeybee_simt_reset_faults)();
+      engine.stop();
+      EXPECT_TRUE(recorder->wait_closed());
+      EXPECT_EQ(engine.stats().blocks_used, int64_t{0});
+    }
+    expect_alive(before, "allocation " + std::to_string(at));
+  }
+}
+
 // A kernel that faults, and a GPU that falls off the bus: everything from then on fails, kindly, and another
 // engine works once the device is back.
 TEST_SIMT(engine_reports_a_lost_device) {

@@ -1,6 +1,7 @@
 // What requests share: prefixes, prompts, images. In f32 the logits of a request are the same to the bit
 // whatever is reused, given up and computed again, or run beside it.
 #include <algorithm>
+#include <thread>
 
 #include "engine_fixture.h"
 #include "fixture.h"
@@ -94,6 +95,119 @@ TEST(engine_logits_do_not_depend_on_what_is_shared_or_stopped) {
   }
   EXPECT_TRUE(preemptions > 10);
   EXPECT_TRUE(cached > 300);
+}
+
+// An engine on each kind of device that finds all requests there when it has loaded.
+void on_each_device(const std::function<void(EngineOptions, std::latch&)>& body) {
+  for (const Device& device : devices()) {
+    if (device.name != "simt" && device.name != "cpu/portable") continue;
+    std::latch gate(1);
+    EngineOptions options = gated_options(gate);
+    options.backend = [device] { return device.make(0); };
+    options.max_sequences = 16;
+    body(std::move(options), gate);
+  }
+}
+
+TEST(engine_encodes_an_image_once) {
+  on_each_device([](EngineOptions options, std::latch& gate) {
+    const auto sink = std::make_shared<Recorder>();
+    Engine engine(std::move(options), sink);
+    // Five prompts at once with two pictures between them, and one later.
+    for (uint64_t id = 0; id < 5; id++) {
+      Request request = image_request(id, 4);
+      request.images[0].rgb.assign(request.images[0].rgb.size(), static_cast<uint8_t>(id % 2));
+      engine.submit(request, sink);
+    }
+    gate.count_down();
+    EXPECT_TRUE(sink->wait_ends(5));
+    Request again = image_request(5, 4);
+    again.images[0].rgb.assign(again.images[0].rgb.size(), uint8_t{1});
+    engine.submit(again, sink);
+    EXPECT_TRUE(sink->wait_ends(6));
+    engine.stop();
+    EXPECT_TRUE(sink->wait_closed());
+    EXPECT_EQ(engine.stats().images_encoded, int64_t{2});
+    EXPECT_EQ(engine.stats().image_hits, int64_t{4});
+  });
+}
+
+TEST(engine_forgets_images_beyond_its_limit) {
+  EngineOptions options = tiny_options();
+  // Room for two of them: [4, 32] in f32.
+  options.image_cache = 2 * 4 * 32 * sizeof(float);
+  const auto sink = std::make_shared<Recorder>();
+  Engine engine(std::move(options), sink);
+  auto show = [&, id = uint64_t{0}](uint8_t picture) mutable {
+    Request request = image_request(id++, 1);
+    request.images[0].rgb.assign(request.images[0].rgb.size(), picture);
+    engine.submit(request, sink);
+    EXPECT_TRUE(sink->wait_ends(id));
+  };
+  for (const uint8_t picture : {1, 2, 1, 3, 1, 2}) show(picture);
+  engine.stop();
+  EXPECT_TRUE(sink->wait_closed());
+  EXPECT_EQ(engine.stats().images_encoded, int64_t{4});
+  EXPECT_EQ(engine.stats().image_evictions, int64_t{2});
+  EXPECT_TRUE(engine.stats().image_bytes <= 2 * 4 * 32 * sizeof(float));
+}
+
+// A batch of answers to one prompt: one prefill, and each answer as if it were alone.
+TEST(engine_computes_the_prompt_of_many_answers_once) {
+  on_each_device([](EngineOptions options, std::latch& gate) {
+    const auto sink = std::make_shared<Recorder>();
+    Engine engine(options, sink);
+    std::vector<Request> requests;
+    for (uint64_t id = 0; id < 6; id++) {
+      Request request = image_request(7, 8);
+      request.id = id;
+      request.ids.insert(request.ids.end(), 30, 9);
+      request.sampling.temperature = 1.0f;
+      request.sampling.seed = 3;
+      request.sampling.sequence = static_cast<uint32_t>(id);
+      requests.push_back(request);
+      engine.submit(request, sink);
+    }
+    gate.count_down();
+    EXPECT_TRUE(sink->wait_ends(6));
+    engine.stop();
+    EXPECT_TRUE(sink->wait_closed());
+    EXPECT_EQ(engine.stats().cached_tokens, int64_t{5 * 38});
+    EXPECT_EQ(engine.stats().images_encoded, int64_t{1});
+    const auto single = std::make_shared<Recorder>();
+    options.prefix_cache = false;
+    Engine reference(std::move(options), single);
+    for (const Request& request : requests) {
+      reference.submit(request, single);
+      EXPECT_TRUE(single->wait_ends(request.id + 1));
+      EXPECT_TRUE(sink->tokens(request.id) == single->tokens(request.id));
+    }
+  });
+}
+
+TEST(engine_ends_what_takes_longer_than_its_timeout) {
+  const auto sink = std::make_shared<Recorder>();
+  sink->hold_at(0, 3);
+  EngineOptions options = tiny_options();
+  options.max_sequences = 1;
+  Engine engine(std::move(options), sink);
+  Request slow = text_request(0, 1000);
+  slow.timeout = 50;
+  Request waiting = text_request(1, 1000);
+  waiting.timeout = 50;
+  engine.submit(slow, sink);
+  engine.submit(waiting, sink);
+  EXPECT_TRUE(sink->wait_tokens(0, 3));
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  sink->resume();
+  engine.submit(text_request(2, 5), sink);
+  EXPECT_TRUE(sink->wait_ends(3));
+  for (const uint64_t id : {0, 1}) {
+    EXPECT_TRUE(sink->end(id).reason == Reason::kError);
+    EXPECT_TRUE(sink->end(id).code == ErrorCode::kOverloaded);
+    EXPECT_TRUE(sink->end(id).message.find("timeout of 50 ms") != std::string::npos);
+  }
+  EXPECT_TRUE(sink->end(2).reason == Reason::kLength);
 }
 
 }  // namespace

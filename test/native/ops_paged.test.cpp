@@ -120,4 +120,28 @@ TEST_OP(paged_padding_is_inert) {
   EXPECT_SAME_BITS(std::vector<float>(padded.begin() + 2 * width, padded.end()), zeros);
 }
 
+// A sequence goes on from copied blocks as from its own, in every layer, and the others notice nothing.
+TEST_OP(copied_blocks_serve_another_sequence) {
+  for (const Dtype cache : {Dtype::kF32, Dtype::kBF16}) {
+    Server server(backend, {4, 2, 34}, cache, Dtype::kF32);
+    const Text text({4, 2, 34}, 24, 1, Dtype::kF32);
+    const Text other({4, 2, 34}, 24, 2, Dtype::kF32);
+    for (const int64_t layer : {0, 1}) server.step({{&text, 0, 0, 23}, {&other, 2, 0, 23}}, layer);
+    server.copy_blocks(0, 1, 2);
+    for (const int64_t layer : {0, 1}) {
+      const auto out = server.step({{&text, 0, 23, 24}, {&text, 1, 23, 24}, {&other, 2, 23, 24}}, layer);
+      EXPECT_SAME_BITS(out[1], out[0]);
+      Server alone(backend, {4, 2, 34}, cache, Dtype::kF32);
+      alone.step({{&other, 2, 0, 23}}, layer);
+      EXPECT_SAME_BITS(out[2], alone.step({{&other, 2, 23, 24}}, layer)[0]);
+    }
+  }
+}
+
+TEST_OP(copied_blocks_are_of_the_cache) {
+  const auto cache = backend.make_kv_cache({.layers = 1, .kv_heads = 1, .head_dim = 2, .blocks = 3});
+  EXPECT_ERROR(backend.copy_block(*cache, 0, 3), ErrorCode::kOption, "a cache with 3");
+  EXPECT_ERROR(backend.copy_block(*cache, -1, 0), ErrorCode::kOption, "copy_block");
+}
+
 }  // namespace honeybee::testing

@@ -139,6 +139,11 @@ class Server {
                              out);
   }
 
+  /// Copies the first blocks of one table to those of another.
+  void copy_blocks(int64_t from, int64_t to, int64_t count) {
+    for (int64_t b = 0; b < count; b++) backend_.copy_block(*cache_, blocks_[from][b], blocks_[to][b]);
+  }
+
   /// Both operations of one step; the result of each piece.
   std::vector<std::vector<float>> step(const std::vector<Piece>& pieces, int64_t layer = 1,
                                        int64_t length_bound = 0) {
