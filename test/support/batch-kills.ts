@@ -83,12 +83,14 @@ export async function killBatch(
   return killed;
 }
 
-/** The answers, of each line what does not depend on the run. */
+/** The answers, of each line what does not depend on the run: what was in the prefix cache does. */
 export function readAnswers(output: string): string[] {
   const text = readFileSync(output, "utf8");
   if (text !== "" && !text.endsWith("\n")) throw new Error("the last line is torn");
   return text
     .split("\n")
     .slice(0, -1)
-    .map((line) => JSON.stringify(JSON.parse(line)));
+    .map((line) =>
+      JSON.stringify(JSON.parse(line, (name, value) => (name === "cachedTokens" ? undefined : value))),
+    );
 }
