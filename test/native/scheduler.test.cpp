@@ -149,7 +149,11 @@ class Pretender {
 };
 
 SchedulerOptions options(int64_t max_sequences = 8) {
-  return {.max_sequences = max_sequences, .positions = 256, .tokens_per_image = kPerImage};
+  SchedulerOptions options;
+  options.max_sequences = max_sequences;
+  options.positions = 256;
+  options.tokens_per_image = kPerImage;
+  return options;
 }
 
 Request prompt(int64_t length, int64_t max_tokens, int32_t first = 0) {
