@@ -249,6 +249,7 @@ bool Scheduler::fork(const Sequence& sequence, Sequence& twin, std::vector<Copy>
   if (twin.phase != Sequence::Phase::kWaiting) return false;
   const auto whole = static_cast<size_t>(sequence.prompt_length / kKvBlock);
   const bool cut = sequence.prompt_length % kKvBlock != 0;
+  if (size_of(sequence.blocks) < blocks_of(sequence.prompt_length)) return false;
   if (static_cast<int64_t>(running_.size()) >= options_.max_sequences) return false;
   if (blocks_.available() < 1 + options_.limits.growth_blocks) return false;
   copies.reserve(copies.size() + 1);

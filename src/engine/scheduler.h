@@ -73,8 +73,8 @@ class Scheduler {
     int32_t to = 0;
   };
   /// Lets a waiting twin go on from where the prefill of `sequence` has ended, on the same blocks. If there
-  /// is no room for it, it stays where it is and false comes back. `copies` gets what its own blocks start
-  /// as.
+  /// is no room for it, or the sequence has given its blocks back, it stays where it is and false comes back.
+  /// `copies` gets what its own blocks start as.
   bool fork(const Sequence& sequence, Sequence& twin, std::vector<Copy>& copies);
 
   /// Those whose deadline has passed.

@@ -43,10 +43,11 @@ Engine::Step Engine::make_step(const std::vector<Share>& shares) const {
     for (int64_t r = 0; r < share.rows; r++) {
       const bool last = sequence.computed + r + 1 == sequence.length();
       const auto row = static_cast<int32_t>(step.ids.size());
-      if (last || trace_rows) step.want(row, last ? &sequence : nullptr, nullptr);
+      // Twins go on from blocks that the sequence may give back with this very token: it comes after them.
       if (last) {
         for (Sequence* twin : share.twins) step.want(row, twin, &sequence);
       }
+      if (last || trace_rows) step.want(row, last ? &sequence : nullptr, nullptr);
       step.ids.push_back(sequence.token(sequence.computed + r));
     }
     step.row_begin.push_back(static_cast<int32_t>(step.ids.size()));

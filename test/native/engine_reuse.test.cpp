@@ -185,6 +185,30 @@ TEST(engine_computes_the_prompt_of_many_answers_once) {
   });
 }
 
+// The first answer ends with the token of the step that the others are to go on from.
+TEST(engine_shares_a_prompt_that_one_token_answers) {
+  on_each_device([](EngineOptions options, std::latch& gate) {
+    const auto sink = std::make_shared<Recorder>();
+    Engine engine(std::move(options), sink);
+    for (uint64_t id = 0; id < 4; id++) {
+      Request request = image_request(7, 1);
+      request.id = id;
+      request.ids.insert(request.ids.end(), 30, 9);
+      engine.submit(request, sink);
+    }
+    gate.count_down();
+    EXPECT_TRUE(sink->wait_ends(4));
+    engine.stop();
+    EXPECT_TRUE(sink->wait_closed());
+    EXPECT_EQ(engine.stats().steps, int64_t{1});
+    EXPECT_EQ(engine.stats().cached_tokens, int64_t{3 * 38});
+    for (uint64_t id = 0; id < 4; id++) {
+      EXPECT_EQ(sink->tokens(id).size(), size_t{1});
+      EXPECT_TRUE(sink->tokens(id) == sink->tokens(0));
+    }
+  });
+}
+
 TEST(engine_ends_what_takes_longer_than_its_timeout) {
   const auto sink = std::make_shared<Recorder>();
   sink->hold_at(0, 3);

@@ -301,6 +301,21 @@ TEST(scheduler_computes_a_shared_prompt_once) {
   EXPECT_EQ(pretender.scheduler.cached_tokens(), int64_t{500});
 }
 
+TEST(scheduler_forks_nothing_that_has_ended) {
+  Pretender pretender(options(), 64);
+  Sequence& first = pretender.add(prompt(40, 10));
+  Sequence& twin = pretender.add(prompt(40, 10));
+  EXPECT_EQ(pretender.scheduler.admit().size(), size_t{1});
+  EXPECT_EQ(pretender.scheduler.plan().front().twins.size(), size_t{1});
+  pretender.scheduler.advance(first, 40);
+  pretender.end(first);
+  std::vector<Scheduler::Copy> copies;
+  EXPECT_TRUE(!pretender.scheduler.fork(first, twin, copies));
+  EXPECT_TRUE(twin.blocks.empty() && copies.empty() && twin.phase == Phase::kWaiting);
+  EXPECT_EQ(pretender.scheduler.blocks().used(), int64_t{0});
+  pretender.end(twin);
+}
+
 TEST(scheduler_reuses_the_turns_of_a_conversation) {
   Pretender pretender(options(8), 64);
   Sequence& first = pretender.add(prompt(50, 30));
