@@ -47,11 +47,12 @@ t.test("the atlas has what the demo promises", (t) => {
 });
 
 t.test("scenes keep their bounds", (t) => {
+  const broken: string[] = [];
   for (const scene of all) {
     const { size, objects, background } = scene;
     const where = `${scene.split} scene ${scene.seed}`;
     const check = (isRight: boolean, what: string) => {
-      if (!isRight) t.fail(`${where}: ${what}`);
+      if (!isRight) broken.push(`${where}: ${what}`);
     };
     check(size >= 144 && size <= 224, `size ${size}`);
     check(objects.length >= 1 && objects.length <= 6, `${objects.length} objects`);
@@ -66,7 +67,7 @@ t.test("scenes keep their bounds", (t) => {
       for (const other of objects.slice(n + 1)) check(overlap(object, other) <= 0.3 + 1e-9, "overlap");
     }
   }
-  t.pass(`${all.length} scenes`);
+  t.same(broken, [], `${all.length} scenes`);
   t.end();
 });
 

@@ -1,4 +1,5 @@
 import { loadAtlas, renderScene, sceneOf } from "../data/index.js";
+import { checkSceneOptions } from "../data/world/generate.js";
 import { HoneybeeError } from "../errors.js";
 import { loadSharp } from "../image/sharp.js";
 import { writeJson } from "./terminal.js";
@@ -11,9 +12,10 @@ export interface DemoSceneFlags {
 
 /** `honeybee demo-scene`: a picture of the demo model's world that it has not been trained on. */
 export async function demoScene(out: string, flags: DemoSceneFlags): Promise<void> {
-  const seed = flags.seed ?? Math.floor(Math.random() * 2 ** 32);
+  const { seed = Math.floor(Math.random() * 2 ** 32), size: side = 224 } = flags;
+  checkSceneOptions(seed, { size: side }); // before a second goes into the atlas
   const atlas = await loadAtlas();
-  const scene = sceneOf(seed, atlas, { size: flags.size ?? 224 });
+  const scene = sceneOf(seed, atlas, { size: side });
   const sharp = await loadSharp();
   const { size } = scene;
   try {

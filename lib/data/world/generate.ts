@@ -59,7 +59,7 @@ const PERIOD: [number, number] = [0.06, 0.13];
  * @throws HoneybeeError ERR_OPTION for options out of range
  */
 export function sceneOf(seed: number, atlas: Atlas, options: SceneOptions = {}): Scene {
-  const { split, copies, need } = checkOptions(seed, options);
+  const { split, copies, need } = checkSceneOptions(seed, options);
   const random = new Random(seed, 1 + SPLITS.indexOf(split));
   for (;;) {
     const size = options.size ?? random.pick(SCENE_SIZES);
@@ -71,7 +71,8 @@ export function sceneOf(seed: number, atlas: Atlas, options: SceneOptions = {}):
   }
 }
 
-function checkOptions(seed: number, options: SceneOptions) {
+/** What `sceneOf` refuses. @throws HoneybeeError ERR_OPTION naming the option */
+export function checkSceneOptions(seed: number, options: SceneOptions) {
   const { split = "new", size, copies, need } = options;
   const fail = (what: string): never => {
     throw new HoneybeeError("ERR_OPTION", what);
