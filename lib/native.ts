@@ -21,8 +21,10 @@ export interface NativeSampling {
 }
 
 export interface NativeImage {
-  /** [S, S, 3] */
+  /** [S, S, 3], or what `resize` makes that of: [height, width, 3] */
   rgb?: Uint8Array;
+  /** For the device to do. */
+  resize?: { width: number; height: number; size: number; mode: "squash" | "shortest-edge-crop" };
   /** [M + K, D] */
   tokens?: Float32Array;
 }

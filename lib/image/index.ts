@@ -1,7 +1,7 @@
 import { checkChoice, checkNames, checkNumber } from "../check.js";
 import type { ModelConfig } from "../checkpoint/index.js";
 import { HoneybeeError } from "../errors.js";
-import { decodeImage } from "./decode.js";
+import { decodeImage, type RgbImage } from "./decode.js";
 import { asImageError } from "./errors.js";
 import { imageNative, type ResizeMode, type ResizeOptions } from "./native.js";
 import { oneOfFew } from "./parallel.js";
@@ -52,8 +52,10 @@ export async function preprocess(
 ): Promise<{ rgb: Uint8Array; pixelValues: Float32Array }> {
   const { size, maxImagePixels, mode, mean, std } = checkOptions(options);
   const source = input instanceof ImagePart ? input.source : input;
-  const resize = { size, mode, mean, std, pixelValues: true };
-  const { rgb, pixelValues } = await decodeAndResize(source, "the image", maxImagePixels, resize);
+  const resizing = { size, mode, mean, std, pixelValues: true };
+  const { rgb, pixelValues } = await oneOfFew(async () =>
+    resize(await decode(source, "the image", maxImagePixels), "the image", resizing),
+  );
   return { rgb, pixelValues: pixelValues! };
 }
 
@@ -85,42 +87,52 @@ function checkChannels(name: string, values: readonly number[], above: number): 
   throw new HoneybeeError("ERR_OPTION", `${name} must be an array of 3 ${kind}, one for each of R, G and B`);
 }
 
-function decodeAndResize(
-  source: ImageInput,
-  name: string,
-  maxPixels: number | undefined,
-  options: ResizeOptions,
-  signal?: AbortSignal,
-) {
-  return oneOfFew(async () => {
-    signal?.throwIfAborted();
-    const { data, width, height } = await decodeImage(source, {
-      name,
-      ...(maxPixels !== undefined && { maxPixels }),
-    });
-    try {
-      return await imageNative.preprocessImage(data, width, height, options);
-    } catch (error) {
-      throw asImageError(error, name, `its ${width}×${height} pixels cannot be resized to ${options.size}`);
-    }
-  });
+function decode(source: ImageInput, name: string, maxPixels: number | undefined): Promise<RgbImage> {
+  return decodeImage(source, { name, ...(maxPixels !== undefined && { maxPixels }) });
+}
+
+async function resize({ data, width, height }: RgbImage, name: string, options: ResizeOptions) {
+  try {
+    return await imageNative.preprocessImage(data, width, height, options);
+  } catch (error) {
+    throw asImageError(error, name, `its ${width}×${height} pixels cannot be resized to ${options.size}`);
+  }
 }
 
 /**
- * What the engine takes of an image: [S, S, 3] bytes for the vision tower of `config`.
+ * Decoded pictures up to this many bytes (1182×1182) are left for the device to resize. Copying a larger one to the
+ * engine would hold up the event loop for longer than a millisecond.
+ */
+export const MAX_DEVICE_PICTURE_BYTES = 2 ** 22;
+
+export interface PrepareOptions {
+  /** What messages call an image without a path, such as "image 2". */
+  name: string;
+  maxPixels?: number | undefined;
+  /** Drops an image whose turn has not come. */
+  signal?: AbortSignal | undefined;
+  /** Whether the device may do the resize; it gives the same bytes. */
+  deviceResizes: boolean;
+}
+
+/**
+ * What the engine takes of an image for the vision tower of `config`: rgb [S, S, 3], or with `resize` rgb [height, width, 3]
+ * that the device makes that of.
  *
- * @param name what messages call an image without a path, such as "image 2"
- * @param signal drops an image whose turn has not come
  * @throws HoneybeeError ERR_IMAGE, ERR_OUT_OF_MEMORY; the signal's reason
  */
 export async function prepareImage(
   source: ImageInput,
-  config: ModelConfig,
-  maxPixels: number | undefined,
-  name: string,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
-  const { imageSize: size, imageMean: mean, imageStd: std } = config.vision!;
-  const options = { size, mode: config.preprocessing, mean, std, pixelValues: false };
-  return (await decodeAndResize(source, name, maxPixels, options, signal)).rgb;
+  { preprocessing: mode, vision }: ModelConfig,
+  { name, maxPixels, signal, deviceResizes }: PrepareOptions,
+): Promise<{ rgb: Uint8Array; resize?: { width: number; height: number; size: number; mode: ResizeMode } }> {
+  const { imageSize: size, imageMean: mean, imageStd: std } = vision!;
+  return oneOfFew(async () => {
+    signal?.throwIfAborted();
+    const picture = await decode(source, name, maxPixels);
+    const { data, width, height } = picture;
+    if (deviceResizes && data.length <= MAX_DEVICE_PICTURE_BYTES)
+      return { rgb: data, resize: { width, height, size, mode } };
+    return { rgb: (await resize(picture, name, { size, mode, mean, std, pixelValues: false })).rgb };
+  });
 }

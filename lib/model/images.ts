@@ -1,47 +1,42 @@
 import { HoneybeeError } from "../errors.js";
-import { type ImageInput, ImagePart, prepareImage, preprocess } from "../image/index.js";
+import { type ImageInput, ImagePart, type PrepareOptions, prepareImage, preprocess } from "../image/index.js";
 import type { NativeImage, TraceTensor } from "../native.js";
 import { tokensPerImage } from "./prompt.js";
 import type { ResolvedModel } from "./resolve.js";
 import { VisualTokens } from "./visual-tokens.js";
 
-/** An image that was decoded and resized ahead of the request it belongs to. */
+/** An image that was prepared ahead of the request it belongs to, for the model that it was prepared for. */
 export class PreparedImage {
-  /** @param rgb [S, S, 3] for the model that prepared it */
-  constructor(readonly rgb: Uint8Array) {}
+  constructor(readonly native: NativeImage) {}
 }
 
 /** An image wherever one is taken. */
 export type AnyImage = ImageInput | ImagePart | VisualTokens;
 
 /**
- * Decodes and resizes an image to what the engine takes; visual tokens go through as they are.
+ * Decodes an image to what the engine takes; visual tokens go through as they are.
  *
  * @param image what the caller gave as an {@link AnyImage}
- * @param name for messages: "image 1"
- * @param signal drops an image whose turn to be decoded has not come
  * @throws HoneybeeError ERR_IMAGE naming the image
  */
 export async function nativeImage(
   image: unknown,
-  name: string,
   resolved: ResolvedModel,
-  maxImagePixels: number | undefined,
-  signal?: AbortSignal,
+  options: PrepareOptions,
 ): Promise<NativeImage> {
   const { config } = resolved;
   const source = image instanceof ImagePart ? image.source : image;
-  if (source instanceof PreparedImage) return { rgb: source.rgb };
+  if (source instanceof PreparedImage) return source.native;
   if (source instanceof VisualTokens) {
     const { data, shape } = source;
     const expected = [tokensPerImage(resolved), config.text.hiddenSize];
     if (shape[0] === expected[0] && shape[1] === expected[1]) return { tokens: data };
     throw new HoneybeeError(
       "ERR_IMAGE",
-      `${name} is visual tokens of shape [${shape}]; this model's are [${expected}], so another model encoded it`,
+      `${options.name} is visual tokens of shape [${shape}]; this model's are [${expected}], so another model encoded it`,
     );
   }
-  return { rgb: await prepareImage(source as ImageInput, config, maxImagePixels, name, signal) };
+  return prepareImage(source as ImageInput, config, options);
 }
 
 /** The reference point image.pixels: [I, 3, S, S] of the images that come as pixels. */

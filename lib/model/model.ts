@@ -3,6 +3,7 @@ import { checkNames, checkSignal } from "../check.js";
 import type { ModelConfig } from "../checkpoint/index.js";
 import { chooseDevice, type DeviceChoice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
+import { MAX_DEVICE_PICTURE_BYTES } from "../image/index.js";
 import type { EngineStats, NativeImage } from "../native.js";
 import { type ChatMessage, checkImageCount, type EncodedPrompt } from "../prompt/index.js";
 import type { Tokenizer } from "../tokenizer/index.js";
@@ -131,11 +132,12 @@ export class Model {
     const { vision } = this.config;
     const host = {
       capacity: this.info.maxSequences,
-      imageBytes: vision ? 3 * vision.imageSize ** 2 : 0,
+      imageBytes: vision
+        ? Math.max(3 * vision.imageSize ** 2, this.resizesImages ? MAX_DEVICE_PICTURE_BYTES : 0)
+        : 0,
       prepare: async (image: unknown, name: string, signal: AbortSignal) => {
         if (image instanceof VisualTokens || !vision) return image as object;
-        const { rgb } = await nativeImage(image, name, this.resolved, this.options.maxImagePixels, signal);
-        return new PreparedImage(rgb!);
+        return new PreparedImage(await this.prepare(image, { name, signal }));
       },
       chat: (request: ChatRequest) => this.chat(request),
       generate: (request: GenerateRequest) => this.generate(request),
@@ -151,7 +153,7 @@ export class Model {
     this.checkAlive();
     if (!this.config.vision)
       throw new HoneybeeError("ERR_OPTION", "this is a text-only model; it encodes no images");
-    const prepared = await this.prepare(image, "image 1");
+    const prepared = await this.prepare(image, { name: "image 1" });
     signal?.throwIfAborted();
     const end = await new Promise<EndEvent>((resolve, reject) => {
       const request = { ids: new Int32Array(), images: [prepared], stopTokens: [], maxTokens: 0 };
@@ -198,8 +200,17 @@ export class Model {
       throw new HoneybeeError("ERR_DISPOSED", "the model has been disposed; load it again");
   }
 
-  private prepare(image: unknown, name: string): Promise<NativeImage> {
-    return nativeImage(image, name, this.resolved, this.options.maxImagePixels);
+  /** Whether the device resizes pictures: on the CPU that is better done before the engine's turn. */
+  private get resizesImages(): boolean {
+    return this.info.device !== "cpu";
+  }
+
+  private prepare(
+    image: unknown,
+    options: { name: string; signal?: AbortSignal; deviceResizes?: boolean },
+  ): Promise<NativeImage> {
+    const { maxImagePixels: maxPixels } = this.options;
+    return nativeImage(image, this.resolved, { maxPixels, deviceResizes: this.resizesImages, ...options });
   }
 
   /** Starts a generation; whatever goes wrong, early or late, rejects it. */
@@ -224,7 +235,9 @@ export class Model {
       const images: NativeImage[] = [];
       for (const [i, image] of prompt.images.entries()) {
         if (generation.cancelled) break;
-        images.push(await this.prepare(image, `image ${i + 1}`));
+        // Reference points begin with the resized picture.
+        const deviceResizes = this.resizesImages && !request.trace;
+        images.push(await this.prepare(image, { name: `image ${i + 1}`, deviceResizes }));
       }
       const preprocessMs = performance.now() - begin;
       const trace = request.trace ? await tracePixels(images, this.resolved) : undefined;

@@ -150,6 +150,21 @@ void Engine::queue_images(const std::vector<WantedImage>& batch) {
   encoding.mark = backend.mark();
 }
 
+// rgb of an image [1, S·S·3], on the device. What is uploaded for a resize is gone before the next picture
+// comes: work on one stream keeps its order.
+void Engine::upload_pixels(const ImageInput& image, const Tensor& rgb) {
+  Backend& backend = loaded_->encoder();
+  if (!image.resize) {
+    backend.upload(image.rgb.data(), rgb);
+    return;
+  }
+  const Arena::Scope scope(loaded_->pictures);
+  const Tensor picture =
+      loaded_->pictures.matrix(image.resize->height, int64_t{3} * image.resize->width, Dtype::kU8);
+  backend.upload(image.rgb.data(), picture);
+  backend.resize_bicubic(picture, *image.resize, rgb);
+}
+
 // rgb of some images → tokens [images · (M + K), D].
 void Engine::encode_pixels(const Run& run, const std::vector<WantedImage>& batch, const Tensor& tokens) {
   const Vlm& model = loaded_->model;
@@ -157,7 +172,7 @@ void Engine::encode_pixels(const Run& run, const std::vector<WantedImage>& batch
   const auto count = static_cast<int64_t>(batch.size());
   const Tensor rgb = run.arena.matrix(count, side * side * 3, Dtype::kU8);
   for (int64_t i = 0; i < count; i++)
-    run.backend.upload(batch[static_cast<size_t>(i)].input().rgb.data(), rgb.row_range(i, 1));
+    upload_pixels(batch[static_cast<size_t>(i)].input(), rgb.row_range(i, 1));
   const auto compute = [&] { run.backend.copy(model.encode_images(run, rgb), tokens); };
   if (run.trace == nullptr) {
     run.backend.repeat("vision " + std::to_string(count), compute);

@@ -102,6 +102,7 @@ class Engine {
   std::vector<Sequence*> waiting_for_images() const;
   void start_encoding();
   void queue_images(const std::vector<WantedImage>& batch);
+  void upload_pixels(const ImageInput& image, const Tensor& rgb);
   void encode_pixels(const Run& run, const std::vector<WantedImage>& batch, const Tensor& tokens);
   void give_up_encoding();
   void settle_encoding(bool ready);

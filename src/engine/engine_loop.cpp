@@ -115,12 +115,18 @@ void Engine::validate(const Sequence& sequence) const {
   require(images.empty() || config.vision.has_value(), ErrorCode::kOption,
           "this model sees no images: it has no vision tower");
   for (size_t i = 0; i < images.size(); i++) {
-    const int64_t side = config.vision->image_size;
+    const auto side = static_cast<int>(config.vision->image_size);
     const int64_t width = config.text.hidden_size;
     const ImageInput& image = images[i];
     if (image.tokens.empty()) {
-      require(static_cast<int64_t>(image.rgb.size()) == side * side * 3, ErrorCode::kImage, "image ", i + 1,
-              ": ", image.rgb.size(), " bytes, this model expects ", side, " x ", side, " RGB pixels");
+      const ResizePlan plan = image.resize.value_or(squash(side, side, side, side));
+      check_plan(plan);
+      require(plan.window.width == side && plan.window.height == side, ErrorCode::kImage, "image ", i + 1,
+              ": resized to ", plan.window.width, " x ", plan.window.height, " pixels, this model expects ",
+              side, " x ", side);
+      require(static_cast<int64_t>(image.rgb.size()) == int64_t{3} * plan.width * plan.height,
+              ErrorCode::kImage, "image ", i + 1, ": ", image.rgb.size(), " bytes, ", plan.width, " x ",
+              plan.height, " RGB pixels have ", int64_t{3} * plan.width * plan.height);
     } else {
       require(static_cast<int64_t>(image.tokens.size()) == per_image * width, ErrorCode::kImage, "image ",
               i + 1, ": ", image.tokens.size(), " visual token values, this model expects [", per_image, ", ",

@@ -97,6 +97,7 @@ void Engine::load_model() {
                            .sampling = device.make_sampling_batch(),
                            .arena = Arena(device),
                            .side_arena = Arena(encoder),
+                           .pictures = Arena(encoder),
                            .scheduler = {{.max_sequences = options_.max_sequences,
                                           .positions = options_.context,
                                           .tokens_per_image = tokens_per_image,

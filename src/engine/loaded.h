@@ -20,6 +20,8 @@ struct Engine::Loaded {
   std::unique_ptr<SamplingBatch> sampling;
   Arena arena;
   Arena side_arena;
+  Arena
+      pictures;  ///< before they are resized; apart, because a recorded pass wants the same tensors each time
   Scheduler scheduler;
   ImageCache images;
 

@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
+#include "core/resize_plan.h"
 #include "core/sampling.h"
 #include "model/weights.h"
 
@@ -12,8 +14,9 @@ namespace honeybee {
 
 /// An image of a request: pixels to encode, or visual tokens from an earlier encoding.
 struct ImageInput {
-  std::vector<uint8_t> rgb;   ///< [S, S, 3]
-  std::vector<float> tokens;  ///< [M + K, D]; used when not empty
+  std::vector<uint8_t> rgb;          ///< [S, S, 3], or what `resize` makes that of: [height, width, 3]
+  std::optional<ResizePlan> resize;  ///< for the device to do
+  std::vector<float> tokens;         ///< [M + K, D]; used when not empty
 };
 
 /// One prompt to continue, or, without ids, images to encode.

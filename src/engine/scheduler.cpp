@@ -28,6 +28,7 @@ std::vector<int64_t> find_image_ends(const Sequence& sequence, int64_t tokens_pe
 ContentHash image_content(const ImageInput& image, const HashKey& key) {
   SipHash hash(key);
   hash.add_value(uint8_t{image.tokens.empty()});
+  if (image.resize) hash.add_value(*image.resize);
   hash.add(image.rgb);
   hash.add({reinterpret_cast<const uint8_t*>(image.tokens.data()), image.tokens.size() * sizeof(float)});
   return hash.finish();

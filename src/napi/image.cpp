@@ -67,14 +67,6 @@ ImageSimd simd_of(const Napi::Value& value) {
   return ImageSimd::kAuto;
 }
 
-ResizePlan plan_of(const Napi::Value& mode, int width, int height, int size) {
-  const std::string name = text_of(mode, "mode");
-  if (name == "shortest-edge-crop") return shortest_edge_crop(width, height, size);
-  require(name == "squash", ErrorCode::kOption, "mode must be squash or shortest-edge-crop, not '", name,
-          "'");
-  return squash(width, height, size, size);
-}
-
 Napi::Value preprocess_image(const Napi::CallbackInfo& info, const Jobs& jobs) {
   const Napi::Env env = info.Env();
   const auto source = bytes_of(info[0], "source");
@@ -84,7 +76,7 @@ Napi::Value preprocess_image(const Napi::CallbackInfo& info, const Jobs& jobs) {
   require(info[3].IsObject(), ErrorCode::kOption, "options must be an object");
   const auto options = info[3].As<Napi::Object>();
   const int size = side_of(options.Get("size"), "size", kMaxSize);
-  const ResizePlan plan = plan_of(options.Get("mode"), width, height, size);
+  const ResizePlan plan = plan_resize(text_of(options.Get("mode"), "mode"), width, height, size);
   const ImageNormalization normalization = {channels_of(options.Get("mean"), "mean"),
                                             channels_of(options.Get("std"), "std")};
   const ImageSimd simd = simd_of(options.Get("simd"));
@@ -169,6 +161,13 @@ void add(Napi::Env env, Napi::Object exports, const char* name, Function functio
 }
 
 }  // namespace
+
+ResizePlan plan_resize(const std::string& mode, int width, int height, int size) {
+  if (mode == "shortest-edge-crop") return shortest_edge_crop(width, height, size);
+  require(mode == "squash", ErrorCode::kOption, "mode must be squash or shortest-edge-crop, not '", mode,
+          "'");
+  return squash(width, height, size, size);
+}
 
 void register_image(Napi::Env env, Napi::Object exports) {
   const Jobs jobs = ImageJobs::create(env);

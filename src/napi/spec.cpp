@@ -3,6 +3,7 @@
 #include "model/file_store.h"
 #include "model/random_store.h"
 #include "napi/devices.h"
+#include "napi/image.h"
 
 namespace honeybee {
 namespace {
@@ -164,6 +165,11 @@ SamplingOptions read_sampling(const ObjectReader& r) {
   return options;
 }
 
+ResizePlan read_resize(const ObjectReader& r) {
+  const auto side = [&](const char* name) { return static_cast<int>(r.integer(name, 1, kWide)); };
+  return plan_resize(r.text("mode"), side("width"), side("height"), side("size"));
+}
+
 Request read_request(const ObjectReader& r) {
   Request request;
   request.id = static_cast<uint64_t>(r.integer("id"));
@@ -174,6 +180,7 @@ Request read_request(const ObjectReader& r) {
       input.tokens = image.typed_array<float>("tokens", napi_float32_array);
     } else {
       input.rgb = image.typed_array<uint8_t>("rgb", napi_uint8_array);
+      if (image.has("resize")) input.resize = read_resize(image.object("resize"));
     }
     request.images.push_back(std::move(input));
   }
