@@ -77,7 +77,7 @@ __global__ void __launch_bounds__(kThreads)
 // image in bf16: 0.4 µs on an H200, the launch decides. Bins may overlap, and be single cells where `to` is
 // larger. Blocks of 256 threads along the channels, a vector of 16 bytes each; one output cell a block row.
 template <class T>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     adaptive_avg_pool_kernel(Rows<T> x, GridSize from, GridSize to, Rows<T> y, unsigned outputs, int64_t cols,
                              bool vectors) {
   const auto thread = static_cast<int>(blockIdx.x * kThreads + threadIdx.x);

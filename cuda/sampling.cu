@@ -168,7 +168,7 @@ __device__ void keep_top_p(float* row, int64_t vocabulary, float p, FilterShared
 
 // Top-k, top-p and min-p in this order; what they rule out becomes -inf in `warped` [n, V]. Rows that are
 // greedy or use none of them are left alone.
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     filter_kernel(const SamplingParameters* parameters, int64_t vocabulary, float* warped) {
   HB_SHARED(FilterShared, shared, [1]);
   const SamplingParameters& p = parameters[blockIdx.x];

@@ -1,13 +1,14 @@
 /**
- * Builds the native test program with sanitizers, each in a tree of its own, and runs it. The last line is
- * `N passed, N failed`.
+ * Builds the native test program with sanitizers, each in a tree of its own, and runs it, as many runs at a time as there
+ * are cores. The last line is `N passed, N failed`.
  *
- *   node scripts/sanitize.mjs [RUN …]
+ *   node scripts/sanitize.mjs [SUITE …]
  *
- * address           everything under AddressSanitizer and UndefinedBehaviorSanitizer
- * thread            the tests that share memory between threads under ThreadSanitizer
- * address-simulator the same two for the CUDA sources on the simulator, whose threads ThreadSanitizer watches like
- * thread-simulator  those of a process; minutes each, so only when named
+ * address   everything under AddressSanitizer and UndefinedBehaviorSanitizer, the CUDA sources on the simulator too
+ * thread    under ThreadSanitizer what shares memory between threads: pool and engine; and the operations on the simulator,
+ *           whose CUDA threads it watches like those of a process
+ * failures  engines on the simulator, each of whose calls fails in turn, under AddressSanitizer; minutes, so only when
+ *           named
  */
 import { availableParallelism } from "node:os";
 import { main, runOrThrow, ScriptError } from "./support/process.mjs";
@@ -15,26 +16,46 @@ import { clearProgress, note, showProgress, since } from "./support/progress.mjs
 import { closingLine, exitCode, runNativeTests } from "./support/tests.mjs";
 import { buildEnvironment, requireToolchain } from "./support/toolchain.mjs";
 
-const ADDRESS = {
-  ASAN_OPTIONS: "detect_stack_use_after_return=1:allocator_may_return_null=1",
-  UBSAN_OPTIONS: "print_stacktrace=1",
-};
-const THREAD = { TSAN_OPTIONS: "halt_on_error=1:second_deadlock_stack=1" };
 const DEFAULT = ["address", "thread"];
 
-const RUNS = {
-  address: { sanitizer: "address", runs: [[]], env: ADDRESS },
-  thread: { sanitizer: "thread", runs: [["pool"], ["engine"]], env: THREAD },
-  "address-simulator": { sanitizer: "address", simulator: true, runs: [["--device", "simt"]], env: ADDRESS },
-  "thread-simulator": {
-    sanitizer: "thread",
-    simulator: true,
-    runs: [["--device", "simt", "--skip", "engine_survives_each"]],
-    env: THREAD,
+const ENVIRONMENT = {
+  address: {
+    ASAN_OPTIONS: "detect_stack_use_after_return=1:allocator_may_return_null=1",
+    UBSAN_OPTIONS: "print_stacktrace=1",
   },
+  thread: { TSAN_OPTIONS: "halt_on_error=1:second_deadlock_stack=1" },
 };
+const NO_SIMULATOR = { HONEYBEE_SIMT_LIBRARY: "" };
 
-async function build({ sanitizer, simulator = false }, tree, env) {
+const skip = (...names) => names.flatMap((name) => ["--skip", name]);
+const SIMULATOR = ["--device", "simt", ...skip("engine_survives_each", "engine_lets_an_allocation_fail")];
+
+/** Longest first. */
+const RUNS = [
+  {
+    suite: "thread",
+    sanitizer: "thread",
+    args: [...SIMULATOR, ...skip("engine", "model", "simt", "scheduler", "block_manager", "pool")],
+  },
+  {
+    suite: "address",
+    sanitizer: "address",
+    args: [...SIMULATOR, ...skip("scheduler", "block_manager", "pool")],
+  },
+  { suite: "address", sanitizer: "address", env: NO_SIMULATOR },
+  { suite: "thread", sanitizer: "thread", args: ["engine"], env: NO_SIMULATOR },
+  { suite: "thread", sanitizer: "thread", args: ["pool"], env: NO_SIMULATOR },
+  {
+    suite: "failures",
+    sanitizer: "address",
+    args: ["engine_survives_each", "engine_lets_an_allocation_fail"],
+  },
+];
+
+const treeOf = (sanitizer) => `build-cmake/sanitize-${sanitizer}`;
+
+async function build(sanitizer, env) {
+  const tree = treeOf(sanitizer);
   const start = performance.now();
   const configure = [
     "-S",
@@ -43,7 +64,7 @@ async function build({ sanitizer, simulator = false }, tree, env) {
     tree,
     "-DHB_ADDON=OFF",
     "-DHB_TESTS=ON",
-    `-DHB_SIMT=${simulator ? "ON" : "OFF"}`,
+    "-DHB_SIMT=ON",
     `-DHB_SANITIZE=${sanitizer}`,
   ];
   await runOrThrow("cmake", configure, { env });
@@ -58,27 +79,34 @@ async function build({ sanitizer, simulator = false }, tree, env) {
   note(`built for the ${sanitizer} sanitizer (${since(start)})`);
 }
 
+function runTests({ sanitizer, args = [], env }, environment) {
+  return runNativeTests({
+    program: `${treeOf(sanitizer)}/honeybee-native-test`,
+    args,
+    env: { ...environment, ...ENVIRONMENT[sanitizer], ...env },
+    title: `${sanitizer} sanitizer: ${args.length > 0 ? args.join(" ") : "everything on the CPU"}`,
+  });
+}
+
 await main(async (args) => {
-  const unknown = args.find((arg) => !(arg in RUNS));
+  const suites = new Set(RUNS.map(({ suite }) => suite));
+  const unknown = args.find((arg) => !suites.has(arg));
   if (unknown)
-    throw new ScriptError(`sanitize.mjs: unknown run ${unknown}; expected ${Object.keys(RUNS).join(", ")}.`);
+    throw new ScriptError(`sanitize.mjs: unknown suite ${unknown}; expected ${[...suites].join(", ")}.`);
   const env = buildEnvironment();
   requireToolchain(env);
+  const waiting = RUNS.filter(({ suite }) => (args.length > 0 ? args : DEFAULT).includes(suite));
+  for (const sanitizer of new Set(waiting.map(({ sanitizer }) => sanitizer))) await build(sanitizer, env);
+
   const total = { passed: 0, failed: 0 };
-  for (const name of args.length > 0 ? args : DEFAULT) {
-    const tree = `build-cmake/sanitize-${name}`;
-    await build(RUNS[name], tree, env);
-    for (const args of RUNS[name].runs) {
-      const counts = await runNativeTests({
-        program: `${tree}/honeybee-native-test`,
-        args,
-        env: { ...env, ...RUNS[name].env },
-        title: [`sanitizer: ${name}`, ...args].join(" "),
-      });
-      total.passed += counts.passed;
-      total.failed += counts.failed;
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { passed, failed } = await runTests(next, env);
+      total.passed += passed;
+      total.failed += failed;
     }
-  }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
   console.log(closingLine(total));
   return exitCode(total);
 });
