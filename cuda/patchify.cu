@@ -7,6 +7,11 @@ namespace {
 
 constexpr int kThreads = 256;
 
+// values[channel] without an address, which would put a copy of the parameter into local memory.
+__device__ __forceinline__ float of_channel(const float (&values)[3], int channel) {
+  return channel == 0 ? values[0] : channel == 1 ? values[1] : values[2];
+}
+
 }  // namespace
 
 // patches[item · G² + gy · G + gx, (c · p + py) · p + px] = (rgb[item, gy · p + py, gx · p + px, c] / 255 -
@@ -24,11 +29,13 @@ __global__ void __launch_bounds__(kThreads)
   const int channel = col / (patch * patch);
   const int py = col / patch % patch;
   const int px = col % patch;
+  const float mean = of_channel(scale.mean, channel);
+  const float std = of_channel(scale.std, channel);
   for (int64_t row = blockIdx.y; row < rows; row += gridDim.y) {
     const auto cell = static_cast<int>(row % (side * side));
     const int64_t pixel = static_cast<int64_t>(cell / side * patch + py) * size + cell % side * patch + px;
     const float value = static_cast<float>(rgb.row(row / (side * side))[pixel * 3 + channel]);
-    patches.row(row)[col] = from_float<T>((value / 255.0f - scale.mean[channel]) / scale.std[channel]);
+    patches.row(row)[col] = from_float<T>((value / 255.0f - mean) / std);
   }
 }
 
