@@ -41,6 +41,8 @@ SamplingParameters parameters_of(const SamplingRow& row, std::vector<int32_t>& l
   p.history_begin = append(lists, row.history);
   p.banned_count = static_cast<int32_t>(row.banned.size());
   p.banned_begin = append(lists, row.banned);
+  p.allowed_count = static_cast<int32_t>(row.allowed.size());
+  p.allowed_begin = append(lists, row.allowed);
   p.bias_count = static_cast<int32_t>(options.logit_bias.size());
   p.bias_begin = static_cast<int32_t>(lists.size());
   for (const auto& bias : options.logit_bias) lists.push_back(bias.first);

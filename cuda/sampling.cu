@@ -24,6 +24,12 @@ __device__ __forceinline__ uint64_t weight_of(float logit, float largest) {
   return static_cast<uint64_t>(expf(logit - largest) * kUnit);
 }
 
+// Whether a token has its bit in `words`.
+__device__ __forceinline__ bool is_allowed(const int32_t* words, int32_t count, int64_t token) {
+  const int64_t word = token / 32;
+  return word < count && (static_cast<uint32_t>(words[word]) >> (token % 32) & 1) != 0;
+}
+
 // Philox4x32-10 (core/sampling.cpp).
 __device__ float philox_uniform(const SamplingParameters& p) {
   uint32_t counter[4] = {p.position[0], p.position[1], p.sequence, 0};
@@ -43,8 +49,8 @@ __device__ float philox_uniform(const SamplingParameters& p) {
 
 }  // namespace
 
-// warped = logits with bias, penalties, the n-gram rule and bans applied, divided by the temperature. counts
-// [n, V] is scratch: how often each token occurs in the history.
+// warped = logits of the tokens that are allowed, with bias, penalties, the n-gram rule and bans applied,
+// divided by the temperature. counts [n, V] is scratch: how often each token occurs in the history.
 __global__ void __launch_bounds__(kThreads)
     penalize_kernel(const float* logits, const SamplingParameters* parameters, const int32_t* lists,
                     int64_t vocabulary, float* warped, int32_t* counts) {
@@ -55,7 +61,8 @@ __global__ void __launch_bounds__(kThreads)
   const auto thread = static_cast<int>(threadIdx.x);
   const auto known = [&](int32_t token) { return token >= 0 && token < vocabulary; };
   for (int64_t v = thread; v < vocabulary; v += kThreads) {
-    row[v] = from[v];
+    row[v] =
+        p.allowed_count == 0 || is_allowed(lists + p.allowed_begin, p.allowed_count, v) ? from[v] : -INFINITY;
     count[v] = 0;
   }
   __syncthreads();

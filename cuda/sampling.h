@@ -26,6 +26,8 @@ struct SamplingParameters {
   int32_t banned_count;
   int32_t bias_begin;  ///< tokens; their floats follow behind all of them
   int32_t bias_count;
+  int32_t allowed_begin;  ///< words of bits
+  int32_t allowed_count;  ///< 0: all tokens are allowed
 };
 
 /// A SamplingBatch with its arrays on the device, rewritten in place on the stream.

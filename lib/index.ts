@@ -22,6 +22,7 @@ export {
 } from "./model/model.js";
 export type { GenerationOptions, ModelOptions } from "./model/options.js";
 export type { PromptOptions } from "./model/prompt.js";
+export type { JsonSchema, ResponseFormat } from "./model/response-format.js";
 export { VisualTokens } from "./model/visual-tokens.js";
 export { warpLogits } from "./model/warp.js";
 export {

@@ -39,10 +39,39 @@ export interface NativeRequest extends NativeSampling {
   maxTokens: number;
   minTokens?: number | undefined;
   logprobs?: number | undefined;
+  /** What the answer must be like: what compileFormat gave. */
+  format?: NativeFormat | undefined;
   trace?: boolean | undefined;
   rawLogits?: number | undefined;
   priority?: number | undefined;
   timeout?: number | undefined;
+}
+
+declare const vocabularyBrand: unique symbol;
+declare const formatBrand: unique symbol;
+/** The bytes of each token, for masks. */
+export interface NativeVocabulary {
+  [vocabularyBrand]: true;
+}
+/** A compiled response format with the masks found so far. */
+export interface NativeFormat {
+  [formatBrand]: true;
+}
+/** What a response format is compiled from: a JSON Schema as JSON text, or a pattern. */
+export interface NativeFormatSource {
+  kind: "schema" | "regex";
+  text: string;
+}
+/** Reads documents of a format, for tests and benchmarks. */
+export interface NativeFormatReader {
+  /** Of a whole document: whether it is of the format, or begins one. */
+  reads(document: Uint8Array): "no" | "begins" | "complete";
+  /** A bit for each token that may come next; `remaining` counts this token and the stop token. */
+  mask(remaining: number, stopTokens: number[]): Uint32Array;
+  /** Takes a token; false if the format does not allow it. */
+  accept(token: number): boolean;
+  /** A document is complete and nothing can follow. */
+  finished(): boolean;
 }
 
 export interface NativeTimings {
@@ -149,6 +178,14 @@ export interface NativeAddon {
   Model: new (spec: object, listener: (events: NativeEvent[]) => void) => NativeModel;
   warpLogits(logits: Float32Array, history: Int32Array, options: NativeSampling): Float32Array;
   listTensors(config: object, weights: object): { name: string; shape: number[]; dtype: string }[];
+  /**
+   * @param tokens `bytes` of all tokens in a row, those of token i up to `ends[i]`; `losesSpace[i]`: 1 where a leading
+   *   space is dropped at the start of a text
+   */
+  vocabulary(tokens: { bytes: Uint8Array; ends: Uint32Array; losesSpace: Uint8Array }): NativeVocabulary;
+  /** On a thread of its own. */
+  compileFormat(source: NativeFormatSource, vocabulary: NativeVocabulary): Promise<NativeFormat>;
+  FormatReader: new (format: NativeFormat) => NativeFormatReader;
   /** The CPU, or the devices that a backend library finds; throws why it finds none. */
   listDevices(kind?: "cuda" | "simt", path?: string): NativeDevice[];
   /** Lines on the libraries that a backend library opens itself: which it uses, or what it tried. */

@@ -18,8 +18,9 @@ const ALLOWED = {
   // What nvcc and the simulator have in versions of their own: cuda/nvcc/device, test/simt/device.
   device: ["cuda"],
   model: ["core"],
-  engine: ["core", "model"],
-  napi: ["core", "image", "cpu", "model", "engine"],
+  grammar: ["core"],
+  engine: ["core", "model", "grammar"],
+  napi: ["core", "image", "cpu", "model", "grammar", "engine"],
 };
 
 /** "src/model/projectors/x.h" → "model"; "cuda/x.cu" → "cuda"; "cuda/nvcc/device/x.h" → "device". */

@@ -19,6 +19,22 @@ async function collect(results: AsyncIterable<BatchResult>): Promise<Map<string 
 const tokensOf = (result: BatchResult | undefined) =>
   result && !result.error ? result.tokens : result?.error;
 
+t.test("each request has a format of its own; a wrong one is an error of its own", async (t) => {
+  const model = await loadGolden("cabs-new", { maxSequences: 8 });
+  const requests: BatchRequest[] = [];
+  for (let i = 0; i < 40; i++) {
+    const regex = i % 10 === 3 ? "(" : `${i}: [a-f]{3}`;
+    requests.push({ id: i, prompt: SHORT_PROMPT, responseFormat: { type: "regex", regex } });
+  }
+  const found = await collect(model.batch(requests));
+  t.equal(found.size, 40);
+  for (const [id, result] of found) {
+    if (Number(id) % 10 === 3) t.match(result.error, { code: "ERR_OPTION", message: /pattern "\("/ });
+    else t.match(result, { finishReason: "stop", text: new RegExp(`^${id}: [a-f]{3}$`) });
+  }
+  await model.dispose();
+});
+
 t.test("each request gets the golden answer, bad ones an error of their own", async (t) => {
   const model = await loadGolden("cabs-new", { maxSequences: 3 });
   const requests: BatchRequest[] = [];

@@ -64,13 +64,18 @@ t.test("both forms of lines, and what is wrong with some", async (t) => {
     openai("bad", "/v1/chat/completions", { messages: [{ role: "user", content: "x" }], max_tokens: "4" }),
     openai("where", "/v1/embeddings", {}),
     { prompt: "x" },
+    openai("format", "/v1/chat/completions", {
+      messages: [{ role: "user", content: "x" }],
+      max_tokens: 20,
+      response_format: { type: "json_schema", json_schema: { name: "a", schema: { enum: ["yes", "no"] } } },
+    }),
   ];
   writeFileSync(input, jsonl(lines));
   const { code, stdout, stderr } = await batch("", input, output, "--json");
   t.equal(code, 0, stderr);
-  t.match(JSON.parse(stdout), { answered: 11, failed: 7, images: 4, resumed: 0 });
+  t.match(JSON.parse(stdout), { answered: 12, failed: 7, images: 4, resumed: 0 });
   const answers = answersOf(output);
-  t.equal(answers.length, 11);
+  t.equal(answers.length, 12);
   const by = (name: string | number) => answers.filter(({ id, custom_id }) => (custom_id ?? id) === name);
   t.match(by("path")[0].tokens ?? by("path")[1].tokens, golden.generate_ids);
   t.match(
@@ -82,6 +87,10 @@ t.test("both forms of lines, and what is wrong with some", async (t) => {
   t.match(by("chat")[0], {
     error: null,
     response: { status_code: 200, body: { object: "chat.completion", usage: { completion_tokens: 4 } } },
+  });
+  t.match(by("format")[0].response.body.choices[0], {
+    finish_reason: "stop",
+    message: { content: /^"(yes|no)"$/ },
   });
   const text = by("text")[0].response.body;
   t.equal(text.choices[0].logprobs.tokens.length, golden.generate_ids.length);
@@ -98,8 +107,8 @@ t.test("both forms of lines, and what is wrong with some", async (t) => {
 
   const again = await batch("", input, output);
   t.equal(again.code, 0);
-  t.match(again.stderr, /11 lines are answered/);
-  t.equal(answersOf(output).length, 11, "nothing is done twice");
+  t.match(again.stderr, /12 lines are answered/);
+  t.equal(answersOf(output).length, 12, "nothing is done twice");
   const other = await batch("", input, output, "--max-tokens", "9");
   t.equal(other.code, 2);
   t.match(other.stderr, /begun with maxTokens not given, and now it is 9.*--restart/);
@@ -107,7 +116,7 @@ t.test("both forms of lines, and what is wrong with some", async (t) => {
   t.match(await batch("", input, output), { code: 2, stderr: /in\.jsonl is not what .* it changed/ });
   writeFileSync(input, `${jsonl(lines)}\n${JSON.stringify({ id: "new", prompt: "x", maxTokens: 1 })}\n`);
   t.match(await batch("", input, output), { code: 0 });
-  t.equal(answersOf(output).length, 12, "lines may be added");
+  t.equal(answersOf(output).length, 13, "lines may be added");
   writeFileSync(input, jsonl([{ id: 1, prompt: "x", maxTokens: 1 }]));
   t.match(await batch("", input, output, "--restart", "--quiet"), { code: 0, stderr: "" });
   t.equal(answersOf(output).length, 1);

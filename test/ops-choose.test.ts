@@ -37,6 +37,21 @@ t.test("sample: greedy rows take the largest of the warped logits", async (t) =>
   }
 });
 
+t.test("sample: only tokens whose bits are set are chosen, none beyond the last word", async (t) => {
+  const x = logits(3);
+  const even = new Uint32Array(Math.ceil(VOCABULARY / 32)).fill(0x55555555);
+  const short = Uint32Array.of(0xffffffff, 0b101);
+  const best = (i: number, allowed: (id: number) => boolean) =>
+    largest(row(x, i).map((value, id) => (allowed(id) ? value : Number.NEGATIVE_INFINITY)));
+  const expected = [best(0, (id) => id % 2 === 0), best(1, (id) => id < 32 || id === 32 || id === 34), -1];
+  const rows: SampleRow[] = [{ allowed: even }, { allowed: short }, { allowed: Uint32Array.of(0) }];
+  for (const device of places) {
+    const ops = await openOps({ device });
+    t.same([...ops.sample(x, rows)], expected, device);
+    ops.dispose();
+  }
+});
+
 t.test("sample: drawn tokens are among the top-k, and every device draws the same", async (t) => {
   const x = logits(1);
   const best = [...row(x, 0)].map((value, id) => [value, id] as const).sort(([a], [b]) => b - a);

@@ -43,6 +43,8 @@ for (const [kind, load] of Object.entries(kinds)) {
       const joined = Buffer.concat(ids.map((id) => tokenizer.bytes(id))).toString();
       // Vocabularies that write spaces as "▁" put one in front, which decode leaves out.
       t.equal(kind.startsWith("byte") ? joined : joined.slice(1), tokenizer.decode(ids), label(text));
+      const exact = ids.map((id, at) => tokenizer.bytes(id, at === 0));
+      t.equal(Buffer.concat(exact).toString(), tokenizer.decode(ids), `from its start: ${label(text)}`);
     }
     for (const id of tokenizer.specialIds)
       t.equal(tokenizer.bytes(id).length, 0, `special ${id} has no bytes`);

@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { GenerationOptions, ModelOptions } from "../index.js";
+import type { GenerationOptions, JsonSchema, ModelOptions, ResponseFormat } from "../index.js";
 import { CHOICES, GENERATION_NAMES, MODEL_NAMES } from "../model/options.js";
 import { PROMPT_NAMES } from "../model/prompt.js";
 
@@ -49,6 +50,23 @@ function logprobs(text: string | true): number | boolean {
   return text === true ? true : number(text);
 }
 
+/** `text`, `json`, `regex:PATTERN` or a file with a JSON Schema. */
+function responseFormat(text: string): ResponseFormat {
+  if (text === "text") return { type: "text" };
+  if (text === "json") return { type: "json_object" };
+  if (text.startsWith("regex:")) return { type: "regex", regex: text.slice("regex:".length) };
+  try {
+    return {
+      type: "json_schema",
+      json_schema: { schema: JSON.parse(readFileSync(text, "utf8")) as JsonSchema },
+    };
+  } catch (error) {
+    throw new InvalidArgumentError(
+      `expected json, regex:PATTERN or a file with a JSON Schema; ${(error as Error).message}`,
+    );
+  }
+}
+
 export function addModelOptions(command: Command): Command {
   return command
     .option("--device <name>", "auto, cpu, cuda, cuda:N or simt", "auto")
@@ -85,7 +103,8 @@ export function addGenerationOptions(command: Command): Command {
     .option("--logprobs [top]", "log-probabilities, and of the likeliest tokens", logprobs)
     .option("--ignore-eos", "go on past the end token")
     .option("--priority <n>", "larger goes first", number)
-    .option("--timeout <ms>", "fail when it takes longer, waiting included", number);
+    .option("--timeout <ms>", "fail when it takes longer, waiting included", number)
+    .option("--response-format <f>", "json, FILE.json with a JSON Schema, or regex:PATTERN", responseFormat);
 }
 
 export function addPromptOptions(command: Command): Command {

@@ -8,6 +8,7 @@ import type { EngineStats, NativeImage } from "../native.js";
 import { type ChatMessage, checkImageCount, type EncodedPrompt } from "../prompt/index.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import { Engine } from "./engine.js";
+import { Formats } from "./formats.js";
 import { type EndEvent, endError, Generation } from "./generation.js";
 import { type AnyImage, nativeImage, PreparedImage, tracePixels } from "./images.js";
 import { type ModelInfo, makeInfo } from "./info.js";
@@ -52,6 +53,7 @@ export class Model {
   readonly info: ModelInfo;
   readonly tokenizer: Tokenizer;
   private readonly config: ModelConfig;
+  private readonly formats: Formats;
 
   private constructor(
     private readonly resolved: ResolvedModel,
@@ -61,6 +63,7 @@ export class Model {
   ) {
     this.tokenizer = resolved.tokenizer;
     this.config = resolved.config;
+    this.formats = new Formats(this.tokenizer);
     this.info = makeInfo(resolved, options, engine.info(), choice);
   }
 
@@ -240,10 +243,12 @@ export class Model {
         images.push(await this.prepare(image, { name: `image ${i + 1}`, deviceResizes }));
       }
       const preprocessMs = performance.now() - begin;
+      const format = checked.format && (await this.formats.compile(checked.format));
       const trace = request.trace ? await tracePixels(images, this.resolved) : undefined;
       const { engine, tokenizer, config } = this;
       const loaded = { engine, tokenizer, config, loadMs: this.info.loadMs };
-      runSequences(generation, checked, { encoded: prompt.encoded, images, preprocessMs, trace }, loaded);
+      const prepared = { encoded: prompt.encoded, images, preprocessMs, trace, format };
+      runSequences(generation, checked, prepared, loaded);
     })().catch((error) => generation.fail(error));
     return generation;
   }

@@ -1,5 +1,6 @@
 import { checkBoolean, checkChoice, checkNames, checkNumber, checkSignal, optionError } from "../check.js";
-import type { NativeSampling } from "../native.js";
+import type { NativeFormatSource, NativeSampling } from "../native.js";
+import { checkResponseFormat, type ResponseFormat } from "./response-format.js";
 
 /** How a model is loaded. */
 export interface ModelOptions {
@@ -67,6 +68,8 @@ export interface GenerationOptions {
   n?: number | undefined;
   /** Log-probabilities of the model's own distribution, before any option: true, or how many likeliest tokens beside. */
   logprobs?: boolean | number | undefined;
+  /** What the answer must be like. Default: any text. */
+  responseFormat?: ResponseFormat | undefined;
   /** Go on past the end token. */
   ignoreEos?: boolean | undefined;
   /** Larger goes first, -1000 to 1000; a level outweighs a minute of waiting. Default 0. */
@@ -85,6 +88,7 @@ export interface CheckedGeneration {
   stop: string[];
   n: number;
   logprobs: number;
+  format: NativeFormatSource | undefined;
   ignoreEos: boolean;
   priority: number;
   timeout: number;
@@ -108,6 +112,7 @@ export const GENERATION_NAMES: readonly string[] = [
   "seed",
   "n",
   "logprobs",
+  "responseFormat",
   "ignoreEos",
   "priority",
   "timeout",
@@ -176,6 +181,18 @@ function checkLogitBias(value: unknown): { biasTokens?: number[]; biasValues?: n
   return { biasTokens, biasValues };
 }
 
+function checkFormat({
+  responseFormat,
+  noRepeatNgramSize,
+}: GenerationOptions): NativeFormatSource | undefined {
+  const format = checkResponseFormat(responseFormat);
+  if (format && noRepeatNgramSize)
+    throw optionError(
+      "responseFormat: no answer of a format can be promised beside noRepeatNgramSize; leave one out",
+    );
+  return format;
+}
+
 /** @throws HoneybeeError ERR_OPTION naming a biased token that the model does not have */
 export function checkBias(tokens: readonly number[] = [], vocabSize: number): void {
   const unknown = tokens.find((id) => id >= vocabSize);
@@ -217,6 +234,7 @@ export function checkGeneration(
     stop: checkStop(options.stop),
     n: checkNumber("n", options.n) ?? 1,
     logprobs: checkLogprobs(options.logprobs),
+    format: checkFormat(options),
     ignoreEos: checkBoolean("ignoreEos", options.ignoreEos),
     priority: checkNumber("priority", options.priority) ?? 0,
     timeout: checkNumber("timeout", options.timeout) ?? 0,

@@ -1,5 +1,5 @@
 import type { ModelConfig } from "../checkpoint/index.js";
-import type { NativeImage, NativeRequest, TraceTensor } from "../native.js";
+import type { NativeFormat, NativeImage, NativeRequest, TraceTensor } from "../native.js";
 import type { EncodedPrompt } from "../prompt/index.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { Engine } from "./engine.js";
@@ -14,6 +14,8 @@ export interface PreparedPrompt {
   preprocessMs: number;
   /** The reference points before the engine; their presence makes it a traced run. */
   trace: TraceTensor[] | undefined;
+  /** The response format, compiled. */
+  format: NativeFormat | undefined;
 }
 
 /** What sequences run on. */
@@ -87,7 +89,7 @@ export function runSequences(
 /** What the sequences of a request have in common. */
 function nativeRequest(
   checked: CheckedGeneration,
-  { encoded: { ids }, images, trace }: PreparedPrompt,
+  { encoded: { ids }, images, trace, format }: PreparedPrompt,
   { family, text }: ModelConfig,
 ): Omit<NativeRequest, "id"> {
   return {
@@ -102,6 +104,7 @@ function nativeRequest(
     logprobs: checked.logprobs,
     priority: checked.priority,
     timeout: checked.timeout,
+    format,
     trace: trace !== undefined,
     rawLogits: trace ? checked.maxTokens : 0,
   };

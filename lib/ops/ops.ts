@@ -154,9 +154,9 @@ export class Ops extends OpsDevice {
   sample(logits: Matrix, rows: readonly SampleRow[]): Int32Array {
     if (!Array.isArray(rows))
       throw optionError("rows must be an array with an object for each row of logits");
-    const checked = rows.map(({ sequence, history, banned, position, ...options }: SampleRow) => ({
+    const checked = rows.map(({ sequence, history, banned, allowed, position, ...options }: SampleRow) => ({
       ...checkWarp(options),
-      ...{ sequence, history, banned, position },
+      ...{ sequence, history, banned, allowed, position },
     }));
     return this.run<Int32Matrix>("sample", { logits, rows: checked }).data;
   }

@@ -74,6 +74,11 @@ export interface SampleRow extends GenerationOptions {
   readonly history?: Int32Array | undefined;
   /** Tokens ruled out this time. */
   readonly banned?: Int32Array | undefined;
+  /**
+   * A bit for each token, token 0 the lowest of the first word: those without one, and all beyond the last word, are
+   * ruled out. Default: all may be chosen.
+   */
+  readonly allowed?: Uint32Array | undefined;
   /** How many tokens were drawn before. Default 0. */
   readonly position?: number | undefined;
 }

@@ -54,7 +54,7 @@ export function byteTokenizer(vocabSize: number): Tokenizer {
     pieces: (ids) => vocabulary.pieces(ids),
     stream: () => vocabulary.stream(),
     id: (piece) => vocabulary.id(piece),
-    bytes: (id) => vocabulary.bytes(id),
+    bytes: (id, atStart) => vocabulary.bytes(id, atStart),
   };
 }
 

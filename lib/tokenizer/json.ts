@@ -97,8 +97,8 @@ export class JsonTokenizer implements Tokenizer {
     return this.vocabulary.id(piece);
   }
 
-  bytes(id: number): Uint8Array {
-    return this.vocabulary.bytes(id);
+  bytes(id: number, atStart?: boolean): Uint8Array {
+    return this.vocabulary.bytes(id, atStart);
   }
 
   private run(variant: EncoderVariant, text: string, addSpecial = false): number[] {

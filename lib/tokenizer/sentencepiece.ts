@@ -86,8 +86,8 @@ export class SentencePieceTokenizer implements Tokenizer {
     return this.vocabulary.id(piece);
   }
 
-  bytes(id: number): Uint8Array {
-    return this.vocabulary.bytes(id);
+  bytes(id: number, atStart?: boolean): Uint8Array {
+    return this.vocabulary.bytes(id, atStart);
   }
 
   /** @param prefixEach whether every text segment gets the "▁", or only one at the very start */

@@ -44,6 +44,9 @@ export interface Tokenizer {
   stream(): TokenStream;
   /** The id of a piece in the vocabulary's own spelling, such as "▁the" or "</s>". */
   id(piece: string): number | undefined;
-  /** The bytes that an id adds in the middle of a text; none for special tokens and ids beyond the vocabulary. */
-  bytes(id: number): Uint8Array;
+  /**
+   * The bytes that an id adds in the middle of a text, or at its start, where some vocabularies drop one space; none
+   * for special tokens and ids beyond the vocabulary.
+   */
+  bytes(id: number, atStart?: boolean): Uint8Array;
 }

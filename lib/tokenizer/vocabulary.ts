@@ -54,9 +54,10 @@ export class Vocabulary {
     return this.ids.get(piece);
   }
 
-  bytes(id: number): Uint8Array {
+  bytes(id: number, atStart = false): Uint8Array {
     const token = this.token(id);
-    return token === undefined || token.special ? NO_BYTES : token.bytes.slice();
+    if (token === undefined || token.special) return NO_BYTES;
+    return atStart ? this.bytesAtStart(token) : token.bytes.slice();
   }
 
   pieces(ids: Iterable<number>): string[] {
@@ -77,9 +78,9 @@ export class Vocabulary {
       push: (id) => {
         const token = this.token(id);
         if (token === undefined || token.special || token.bytes.length === 0) return "";
-        const strip = atStart && token.bytes[0] === SPACE && this.stripsSpaceOf(token);
+        const bytes = atStart ? this.bytesAtStart(token) : token.bytes;
         atStart = false;
-        return decoder.push(strip ? token.bytes.subarray(1) : token.bytes);
+        return decoder.push(bytes);
       },
       end: () => {
         atStart = true;
@@ -88,9 +89,11 @@ export class Vocabulary {
     };
   }
 
-  private stripsSpaceOf(token: Token): boolean {
+  /** A copy. */
+  private bytesAtStart({ bytes, isByte }: Token): Uint8Array {
     const when = this.rule.stripLeadingSpace;
-    return when === "always" || (when === "from-text" && !token.isByte);
+    const strips = when === "always" || (when === "from-text" && !isByte);
+    return bytes.slice(strips && bytes[0] === SPACE ? 1 : 0);
   }
 
   private token(id: number): Token | undefined {

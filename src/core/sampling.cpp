@@ -119,6 +119,13 @@ void warp_logits(std::span<float> logits, std::span<const int32_t> history, cons
   keep_min_p(logits, options.min_p);
 }
 
+void keep_allowed(std::span<float> logits, std::span<const uint32_t> allowed) {
+  if (allowed.empty()) return;
+  for (size_t i = 0; i < logits.size(); i++) {
+    if (i / 32 >= allowed.size() || (allowed[i / 32] >> i % 32 & 1) == 0) logits[i] = kRuledOut;
+  }
+}
+
 float philox_uniform(uint64_t seed, uint32_t sequence, uint64_t position) {
   uint32_t counter[4] = {static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32), sequence, 0};
   uint32_t key[2] = {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};

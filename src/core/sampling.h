@@ -26,6 +26,9 @@ struct SamplingOptions {
 /// Temperature 0 leaves the last four out.
 void warp_logits(std::span<float> logits, std::span<const int32_t> history, const SamplingOptions& options);
 
+/// Rules out the tokens without a bit in `allowed` (SamplingRow); an empty one allows all.
+void keep_allowed(std::span<float> logits, std::span<const uint32_t> allowed);
+
 /// The token drawn from warped logits: the largest when greedy, else by the inverse of the cumulative
 /// distribution in the order of token ids, at the uniform number of (seed, sequence, position). -1 if all
 /// logits are -inf or one is NaN.
@@ -41,6 +44,9 @@ struct SamplingRow {
   std::span<const int32_t> history;          ///< tokens that the penalties and the n-gram rule look at
   std::span<const int32_t> banned;           ///< ruled out this time
   uint64_t position = 0;                     ///< how many tokens were drawn before
+  /// A bit for each token; those without one, and all beyond the last word, are ruled out before anything
+  /// else. Empty: all may be chosen.
+  std::span<const uint32_t> allowed;
 };
 
 /// The rows of a step as Backend::sample takes them. Made by a backend, which keeps them where it reads them;

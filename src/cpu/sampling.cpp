@@ -13,6 +13,7 @@ void sample(Cpu& cpu, const Tensor& logits, const SamplingBatch& batch, const Te
     const SamplingRow& row = batch.rows()[static_cast<size_t>(r)];
     const SamplingOptions& options = row.options == nullptr ? kGreedy : *row.options;
     std::vector<float> warped(logits.row<float>(r), logits.row<float>(r) + logits.cols);
+    keep_allowed(warped, row.allowed);
     for (const int32_t token : row.banned) {
       if (token >= 0 && token < logits.cols)
         warped[static_cast<size_t>(token)] = -std::numeric_limits<float>::infinity();

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/resize_plan.h"
 #include "core/sampling.h"
+#include "grammar/token_masks.h"
 #include "model/weights.h"
 
 namespace honeybee {
@@ -29,11 +30,12 @@ struct Request {
   std::vector<int32_t> stop_tokens;
   int64_t max_tokens = 0;
   int64_t min_tokens = 0;
-  int32_t logprobs = -1;   ///< -1: none; n: of the token and the n likeliest
-  bool trace = false;      ///< keep the reference points of encoding and prefill
-  int64_t raw_logits = 0;  ///< keep the logits of the first steps, before any warper
-  int32_t priority = 0;    ///< larger goes first; a level outweighs a minute of waiting
-  int64_t timeout = 0;     ///< milliseconds from submission to the end, else kOverloaded; 0: none
+  std::shared_ptr<grammar::TokenMasks> format;  ///< what the answer must be like; null: anything
+  int32_t logprobs = -1;                        ///< -1: none; n: of the token and the n likeliest
+  bool trace = false;                           ///< keep the reference points of encoding and prefill
+  int64_t raw_logits = 0;                       ///< keep the logits of the first steps, before any warper
+  int32_t priority = 0;                         ///< larger goes first; a level outweighs a minute of waiting
+  int64_t timeout = 0;  ///< milliseconds from submission to the end, else kOverloaded; 0: none
 };
 
 struct Timings {

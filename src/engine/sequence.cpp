@@ -7,7 +7,9 @@ Sequence::Sequence(Request r, std::shared_ptr<EventSink> s)
       sink(std::move(s)),
       prompt_length(static_cast<int64_t>(request.ids.size())),
       history(request.history),
-      since(Clock::now()) {}
+      since(Clock::now()) {
+  if (request.format) constraint = std::make_unique<grammar::Constraint>(request.format);
+}
 
 void Sequence::enter(Phase next) {
   const Clock::time_point now = Clock::now();

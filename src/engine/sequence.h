@@ -7,6 +7,7 @@
 
 #include "engine/content_hash.h"
 #include "engine/request.h"
+#include "grammar/constraint.h"
 
 namespace honeybee {
 
@@ -33,6 +34,7 @@ struct Sequence {
   std::vector<int64_t> image_ends;  ///< of each image, the position behind its last visual token
   std::vector<int32_t> generated;   ///< tokens so far; the last one is not in the cache yet
   std::vector<int32_t> history;     ///< what the penalties see: the request's, then the tokens so far
+  std::unique_ptr<grammar::Constraint> constraint;  ///< where the answer stands in its format; null: anything
 
   // Kept by the scheduler.
   double rank = 0.0;     ///< smaller ranks go first
@@ -70,10 +72,12 @@ struct Sequence {
   /// How the next token is to be chosen; points into this sequence.
   SamplingRow sampling_row() const {
     const auto step = static_cast<int64_t>(generated.size());
-    const bool too_short = step < request.min_tokens;
-    return {&request.sampling, history,
-            too_short ? std::span(request.stop_tokens) : std::span<const int32_t>(),
-            static_cast<uint64_t>(step)};
+    SamplingRow row{&request.sampling, history, {}, static_cast<uint64_t>(step), {}};
+    if (constraint) row.allowed = constraint->mask(request.max_tokens - step, request.stop_tokens);
+    // A document that is complete ends the answer, however short.
+    const bool must_end = constraint && !constraint->can_go_on();
+    if (step < request.min_tokens && !must_end) row.banned = request.stop_tokens;
+    return row;
   }
   /// Whether the logits of the next token have to come to the host.
   bool wants_logits() const {

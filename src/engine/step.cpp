@@ -196,6 +196,11 @@ void Engine::consume(Sequence& sequence, int32_t token, const std::vector<float>
   }
   if (step < request.raw_logits)
     sequence.raw_logits.insert(sequence.raw_logits.end(), logits.begin(), logits.end());
+  if (token < 0 && sequence.constraint && !sequence.constraint->can_go_on()) {
+    fail_sequence(sequence, ErrorCode::kOption,
+                  "responseFormat: no token of this vocabulary continues the answer");
+    return;
+  }
   if (token < 0) {
     fail_sequence(
         sequence, ErrorCode::kDevice,
@@ -218,7 +223,15 @@ void Engine::consume(Sequence& sequence, int32_t token, const std::vector<float>
     event.logprob = token_logprob(logits, token, request.logprobs, event.most).logprob;
   }
   emit(sequence, std::move(event));
-  if (step + 1 >= request.max_tokens) finish(sequence, Event::Reason::kLength);
+  if (sequence.constraint && !sequence.constraint->accept(token)) {
+    fail_sequence(sequence, ErrorCode::kDevice, "a token that responseFormat does not allow was chosen");
+    return;
+  }
+  if (sequence.constraint && sequence.constraint->finished()) {
+    finish(sequence, Event::Reason::kStop);
+  } else if (step + 1 >= request.max_tokens) {
+    finish(sequence, Event::Reason::kLength);
+  }
 }
 
 }  // namespace honeybee

@@ -1,5 +1,6 @@
 #include <napi.h>
 
+#include "napi/format.h"
 #include "napi/image.h"
 #include "napi/model.h"
 #include "napi/ops.h"
@@ -11,6 +12,7 @@ namespace {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   honeybee::ModelHandle::define(env, exports);
   honeybee::OpsHandle::define(env, exports);
+  honeybee::register_format(env, exports);
   honeybee::register_image(env, exports);
   honeybee::register_rates(env, exports);
   honeybee::register_tools(env, exports);

@@ -124,6 +124,12 @@ const SamplingBatch& OpCall::sampling(const char* name, int64_t count) {
     };
     row.history = tokens("history");
     row.banned = tokens("banned");
+    if (r.has("allowed")) {
+      const auto words =
+          std::make_shared<std::vector<uint32_t>>(r.typed_array<uint32_t>("allowed", napi_uint32_array));
+      used_.push_back(words);
+      row.allowed = *words;
+    }
     row.position = static_cast<uint64_t>(r.integer_or("position", 0));
   }
   const std::shared_ptr<SamplingBatch> batch = backend().make_sampling_batch();

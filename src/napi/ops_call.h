@@ -51,7 +51,8 @@ class OpCall {
   KvCache& cache(const char* name);
   /// {rowBegin, start, blocks}: Int32Arrays, see PagedBatch::set.
   const PagedBatch& batch(const char* name);
-  /// [{…sampling options, sequence?, history?, banned?, position?}] of `count` rows, see SamplingRow.
+  /// [{…sampling options, sequence?, history?, banned?, allowed?, position?}] of `count` rows, see
+  /// SamplingRow.
   const SamplingBatch& sampling(const char* name, int64_t count);
   /// {resizedWidth, resizedHeight, left, top, windowWidth, windowHeight} of a picture of this size.
   ResizePlan plan(Grid size) const;

@@ -3,6 +3,7 @@
 #include "model/file_store.h"
 #include "model/random_store.h"
 #include "napi/devices.h"
+#include "napi/format.h"
 #include "napi/image.h"
 
 namespace honeybee {
@@ -191,6 +192,7 @@ Request read_request(const ObjectReader& r) {
   request.max_tokens = r.integer("maxTokens", 0, INT32_MAX);
   request.min_tokens = r.integer_or("minTokens", 0);
   request.logprobs = static_cast<int32_t>(r.integer_or("logprobs", -1));
+  if (r.has("format")) request.format = read_format(r.value("format"));
   request.trace = r.boolean_or("trace", false);
   request.raw_logits = r.integer_or("rawLogits", 0);
   request.priority = static_cast<int32_t>(r.integer_or("priority", 0));

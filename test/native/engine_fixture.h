@@ -8,6 +8,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "engine/engine.h"
+#include "fixture.h"
 #include "model/random_store.h"
 #include "testing.h"
 
@@ -177,6 +178,18 @@ inline EngineOptions gated_options(std::latch& gate) {
     return std::make_unique<RandomStore>(1);
   };
   return options;
+}
+
+/// An engine on each kind of device that finds all requests there when it has loaded.
+inline void on_each_device(const std::function<void(EngineOptions, std::latch&)>& body) {
+  for (const Device& device : devices()) {
+    if (device.name != "simt" && device.name != "cpu/portable") continue;
+    std::latch gate(1);
+    EngineOptions options = gated_options(gate);
+    options.backend = [device] { return device.make(0); };
+    options.max_sequences = 16;
+    body(std::move(options), gate);
+  }
 }
 
 inline Request text_request(uint64_t id, int64_t max_tokens) {

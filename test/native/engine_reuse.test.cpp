@@ -97,18 +97,6 @@ TEST(engine_logits_do_not_depend_on_what_is_shared_or_stopped) {
   EXPECT_TRUE(cached > 300);
 }
 
-// An engine on each kind of device that finds all requests there when it has loaded.
-void on_each_device(const std::function<void(EngineOptions, std::latch&)>& body) {
-  for (const Device& device : devices()) {
-    if (device.name != "simt" && device.name != "cpu/portable") continue;
-    std::latch gate(1);
-    EngineOptions options = gated_options(gate);
-    options.backend = [device] { return device.make(0); };
-    options.max_sequences = 16;
-    body(std::move(options), gate);
-  }
-}
-
 TEST(engine_encodes_an_image_once) {
   on_each_device([](EngineOptions options, std::latch& gate) {
     const auto sink = std::make_shared<Recorder>();

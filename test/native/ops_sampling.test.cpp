@@ -16,9 +16,13 @@ struct Case {
   std::vector<int32_t> history;
   std::vector<int32_t> banned;
   uint64_t position = 0;
+  std::vector<uint32_t> allowed;
 };
 
 int32_t expected_token(std::vector<float> logits, const Case& c) {
+  for (size_t i = 0; !c.allowed.empty() && i < logits.size(); i++) {
+    if (i >= 32 * c.allowed.size() || (c.allowed[i / 32] >> i % 32 & 1) == 0) logits[i] = kRuledOut;
+  }
   for (const int32_t token : c.banned) {
     if (token >= 0 && static_cast<size_t>(token) < logits.size())
       logits[static_cast<size_t>(token)] = kRuledOut;
@@ -35,7 +39,7 @@ std::vector<int32_t> sampled(Backend& backend, const std::vector<float>& logits,
   const Tensor out = fixture.output(Dtype::kI32, rows, 1);
   const auto batch = backend.make_sampling_batch();
   std::vector<SamplingRow> described;
-  for (const Case& c : cases) described.push_back({&c.options, c.history, c.banned, c.position});
+  for (const Case& c : cases) described.push_back({&c.options, c.history, c.banned, c.position, c.allowed});
   batch->set(described);
   backend.sample(in, *batch, out);
   std::vector<int32_t> tokens(cases.size());
@@ -62,6 +66,11 @@ Case random_case(Random& random, int64_t vocabulary) {
   for (int64_t i = random.below(3); i > 0; i--) {
     c.banned.push_back(static_cast<int32_t>(random.below(vocabulary + 1)));
     o.logit_bias.emplace_back(static_cast<int32_t>(3 * i), random.uniform(-2.0f, 2.0f));
+  }
+  // Sometimes shorter than the vocabulary: what lies beyond is ruled out.
+  if (random.below(2) == 0) {
+    for (int64_t word = (vocabulary + 31) / 32 - random.below(2); word > 0; word--)
+      c.allowed.push_back(static_cast<uint32_t>(random.bits() & random.bits()));
   }
   return c;
 }
@@ -119,6 +128,35 @@ TEST_OP(sample_greedy_finds_the_largest_anywhere) {
   for (int64_t r = 0; r < rows; r++)
     logits[static_cast<size_t>(r * 2052 + places[static_cast<size_t>(r)])] = 9;
   EXPECT_TRUE(sampled(backend, logits, std::vector<Case>(places.size())) == places);
+}
+
+// The masks change in place from step to step, and rows have none or one of their own.
+TEST_OP(sample_only_what_is_allowed) {
+  constexpr int64_t kTokens = 70;
+  Fixture fixture(backend);
+  Random random(43);
+  const std::vector<float> logits = random.normals(3 * kTokens);
+  const Tensor in = fixture.input(Dtype::kF32, 3, kTokens, logits);
+  const Tensor out = fixture.output(Dtype::kI32, 3, 1);
+  const auto batch = backend.make_sampling_batch();
+  SamplingOptions sampled;
+  sampled.temperature = 1.0f;
+  for (int32_t only = 0; only < kTokens; only++) {
+    std::vector<uint32_t> one((kTokens + 31) / 32);
+    one[static_cast<size_t>(only) / 32] = 1u << only % 32;
+    const std::vector<uint32_t> none(2);
+    const auto plain =
+        std::max_element(logits.begin() + kTokens, logits.begin() + 2 * kTokens) - logits.begin();
+    const std::vector<uint32_t> second = only % 2 == 0 ? one : std::vector<uint32_t>();
+    batch->set(std::vector<SamplingRow>{
+        {&sampled, {}, {}, 0, one}, {nullptr, {}, {}, 0, second}, {nullptr, {}, {}, 0, none}});
+    backend.sample(in, *batch, out);
+    std::vector<int32_t> tokens(3);
+    backend.download(out, tokens.data());
+    EXPECT_EQ(tokens[0], only);
+    EXPECT_EQ(tokens[1], only % 2 == 0 ? only : static_cast<int32_t>(plain - kTokens));
+    EXPECT_EQ(tokens[2], -1);
+  }
 }
 
 // 257 is the first count that bf16 does not hold.
