@@ -38,6 +38,11 @@ export interface NativeRequest extends NativeSampling {
   stopTokens: number[];
   maxTokens: number;
   minTokens?: number | undefined;
+  /** Above 1: beam search; its best `answers` come with the end. */
+  beams?: number | undefined;
+  answers?: number | undefined;
+  lengthPenalty?: number | undefined;
+  earlyStopping?: "no" | "yes" | "never" | undefined;
   logprobs?: number | undefined;
   /** What the answer must be like: what compileFormat gave. */
   format?: NativeFormat | undefined;
@@ -111,6 +116,8 @@ export type NativeEvent =
       rawLogits?: Float32Array;
       visualTokens?: Float32Array;
       trace?: TraceTensor[];
+      /** Of a beam search, best first. */
+      hypotheses?: { tokens: Int32Array; score: number; stopped: boolean }[];
     } & NativeOutcome)
   | ({ kind: "closed" } & NativeOutcome);
 

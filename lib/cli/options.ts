@@ -50,6 +50,12 @@ function logprobs(text: string | true): number | boolean {
   return text === true ? true : number(text);
 }
 
+function earlyStopping(text: string | true): boolean | "never" {
+  if (text === true || text === "true") return true;
+  if (text === "false" || text === "never") return text === "never" ? text : false;
+  throw new InvalidArgumentError("expected true, false or never");
+}
+
 /** `text`, `json`, `regex:PATTERN` or a file with a JSON Schema. */
 function responseFormat(text: string): ResponseFormat {
   if (text === "text") return { type: "text" };
@@ -100,6 +106,9 @@ export function addGenerationOptions(command: Command): Command {
     .option("--stop <text>", "ends the answer; repeatable", collect)
     .option("--seed <n>", "of sampling", number)
     .option("--n <n>", "answers to the same prompt", number)
+    .option("--beams <n>", "beam search with n beams", number)
+    .option("--length-penalty <x>", "beams: answers are ranked by log-probability / length^x", number)
+    .option("--early-stopping [when]", "beams: stop when there are enough answers, or never", earlyStopping)
     .option("--logprobs [top]", "log-probabilities, and of the likeliest tokens", logprobs)
     .option("--ignore-eos", "go on past the end token")
     .option("--priority <n>", "larger goes first", number)

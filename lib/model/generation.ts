@@ -49,6 +49,8 @@ export interface Choice {
   tokens: number[];
   finishReason: FinishReason;
   logprobs?: TokenLogprob[];
+  /** Of a beam search: the sum of log-probabilities / length^lengthPenalty. */
+  score?: number;
 }
 
 /** A finished answer; the first of `n` at the top level. */
@@ -67,6 +69,7 @@ export interface TraceRecord {
 }
 
 export type EndEvent = Extract<NativeEvent, { kind: "end" }>;
+type Hypothesis = NonNullable<EndEvent["hypotheses"]>[number];
 type TokenEvent = Extract<NativeEvent, { kind: "token" }>;
 
 /** One of the answers of a request, as its tokens arrive. */
@@ -78,6 +81,7 @@ export class Answer {
   timings: NativeTimings = { queuedMs: 0, encodeMs: 0, prefillMs: 0, decodeMs: 0 };
   cachedTokens = 0;
   trace: TraceRecord | undefined;
+  private score: number | undefined;
   private readonly decoder;
   private readonly stops: StopStrings;
 
@@ -125,9 +129,29 @@ export class Answer {
     return text === "" ? undefined : { text, tokens: [], index: this.index };
   }
 
+  /** Takes an answer of a beam search as a whole; there may be none for it. */
+  take(event: EndEvent, hypothesis: Hypothesis | undefined): Chunk[] {
+    const chunks: Chunk[] = [];
+    for (const token of hypothesis?.tokens ?? []) {
+      const pushed = this.push({ kind: "token", request: event.request, token });
+      if (pushed) chunks.push(pushed.chunk);
+    }
+    this.score = hypothesis?.score;
+    const found = hypothesis?.stopped ? "stop" : "length";
+    const last = this.end({ ...event, reason: event.reason === "stop" ? found : event.reason } as EndEvent);
+    return last ? [...chunks, last] : chunks;
+  }
+
   choice(): Choice {
-    const { index, text, tokens, finishReason = "abort" } = this;
-    return { index, text, tokens, finishReason, ...(this.wantsLogprobs ? { logprobs: this.logprobs } : {}) };
+    const { index, text, tokens, finishReason = "abort", score } = this;
+    return {
+      index,
+      text,
+      tokens,
+      finishReason,
+      ...(this.wantsLogprobs ? { logprobs: this.logprobs } : {}),
+      ...(score === undefined ? {} : { score }),
+    };
   }
 }
 

@@ -1,5 +1,6 @@
 import { checkBoolean, checkChoice, checkNames, checkNumber, checkSignal, optionError } from "../check.js";
 import type { NativeFormatSource, NativeSampling } from "../native.js";
+import { type CheckedBeams, checkBeams } from "./beams.js";
 import { checkResponseFormat, type ResponseFormat } from "./response-format.js";
 
 /** How a model is loaded. */
@@ -66,6 +67,19 @@ export interface GenerationOptions {
   seed?: number | undefined;
   /** Answers to the same prompt. Default 1. */
   n?: number | undefined;
+  /**
+   * Beam search: how many continuations go on together. Default 1: none. The best `n`, at most `beams`, are the answers,
+   * which come all at once; penalties, `logitBias`, `minTokens` and `ignoreEos` work as always. Not beside sampling,
+   * `stop`, `logprobs` or a response format.
+   */
+  beams?: number | undefined;
+  /** Answers are ranked by the sum of their log-probabilities / length^lengthPenalty. Default 1. */
+  lengthPenalty?: number | undefined;
+  /**
+   * When beams stop: true as soon as there are `beams` answers; false (the default) when none can get better at its
+   * present length; "never" when none can at any length.
+   */
+  earlyStopping?: boolean | "never" | undefined;
   /** Log-probabilities of the model's own distribution, before any option: true, or how many likeliest tokens beside. */
   logprobs?: boolean | number | undefined;
   /** What the answer must be like. Default: any text. */
@@ -87,6 +101,7 @@ export interface CheckedGeneration {
   minTokens: number;
   stop: string[];
   n: number;
+  beams: CheckedBeams | undefined;
   logprobs: number;
   format: NativeFormatSource | undefined;
   ignoreEos: boolean;
@@ -111,6 +126,9 @@ export const GENERATION_NAMES: readonly string[] = [
   "stop",
   "seed",
   "n",
+  "beams",
+  "lengthPenalty",
+  "earlyStopping",
   "logprobs",
   "responseFormat",
   "ignoreEos",
@@ -233,6 +251,7 @@ export function checkGeneration(
     minTokens: checkNumber("minTokens", options.minTokens) ?? 0,
     stop: checkStop(options.stop),
     n: checkNumber("n", options.n) ?? 1,
+    beams: checkBeams(options),
     logprobs: checkLogprobs(options.logprobs),
     format: checkFormat(options),
     ignoreEos: checkBoolean("ignoreEos", options.ignoreEos),

@@ -56,6 +56,21 @@ export function runSequences(
     return;
   }
   const request = nativeRequest(checked, prompt, config);
+  if (checked.beams) {
+    const search = { ...request, ...checked.beams, answers: checked.n, sequence: 0 };
+    generation.cancelWith(
+      engine.submit(search, {
+        token: () => {},
+        end: (event) => {
+          if (event.reason === "error") return generation.fail(endError(event));
+          for (const answer of answers)
+            for (const chunk of answer.take(event, event.hypotheses?.[answer.index])) generation.push(chunk);
+          finish();
+        },
+      }),
+    );
+    return;
+  }
   let running = answers.length;
   const cancels = answers.map((answer) => {
     const cancel = engine.submit(

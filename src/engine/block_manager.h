@@ -4,9 +4,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/paged.h"
 #include "engine/content_hash.h"
 
 namespace honeybee {
+
+/// Blocks that so many positions take.
+inline int64_t blocks_of(int64_t positions) { return (positions + kKvBlock - 1) / kKvBlock; }
 
 /// Who has which block of the paged KV cache. A block is free, used by one or more sequences, or cached: used
 /// by none, but its content is known and may be wanted again. Cached blocks are handed out when no free one

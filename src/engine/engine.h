@@ -115,6 +115,8 @@ class Engine {
   int64_t pad(Step& step) const;
   bool fork(const Sequence& sequence, Sequence& twin);
   void splice(const Sequence& sequence, const Tensor& x);
+  void enter_decode(Sequence& sequence);
+  void advance_beams(Sequence& sequence, std::span<std::vector<float>> logits);
   void consume(Sequence& sequence, int32_t token, const std::vector<float>& logits);
 
   const EngineOptions options_;

@@ -31,6 +31,8 @@ void Engine::finish(Sequence& sequence, Event::Reason reason) {
   Event event = Event::end(sequence.request.id, reason);
   event.timings = sequence.timings;
   event.cached_tokens = std::max<int64_t>(0, sequence.cached);
+  if (sequence.search)
+    event.hypotheses = sequence.search->best(static_cast<size_t>(sequence.request.beams.answers));
   event.trace = std::move(sequence.trace);
   event.raw_logits = std::move(sequence.raw_logits);
   event.visual_tokens = std::move(sequence.visual_tokens);

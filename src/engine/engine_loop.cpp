@@ -112,6 +112,11 @@ void Engine::validate(const Sequence& sequence) const {
   require(sequence.prompt_length == 0 || visual == wanted, ErrorCode::kOption, "the prompt has ", visual,
           " visual positions, ", images.size(), " images give ", wanted);
   require(sequence.prompt_length > 0 || !images.empty(), ErrorCode::kOption, "the prompt is empty");
+  const Request& request = sequence.request;
+  require(!sequence.search || (sequence.prompt_length > 0 && !request.format && !request.trace &&
+                               request.raw_logits == 0 && request.logprobs < 0),
+          ErrorCode::kOption,
+          "beams: a beam search has no format, no trace and no log-probabilities of tokens");
   require(images.empty() || config.vision.has_value(), ErrorCode::kOption,
           "this model sees no images: it has no vision tower");
   for (size_t i = 0; i < images.size(); i++) {

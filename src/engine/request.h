@@ -20,6 +20,13 @@ struct ImageInput {
   std::vector<float> tokens;         ///< [M + K, D]; used when not empty
 };
 
+/// One of the answers that a beam search found.
+struct Hypothesis {
+  std::vector<int32_t> tokens;  ///< without the stop token
+  double score = 0.0;    ///< sum of log-probabilities / length^length_penalty, the stop token counted in
+  bool stopped = false;  ///< by a stop token
+};
+
 /// One prompt to continue, or, without ids, images to encode.
 struct Request {
   uint64_t id = 0;
@@ -30,6 +37,18 @@ struct Request {
   std::vector<int32_t> stop_tokens;
   int64_t max_tokens = 0;
   int64_t min_tokens = 0;
+  enum class EarlyStopping {
+    kNo,     ///< when no beam can become better at its present length
+    kYes,    ///< as soon as there are as many answers as beams
+    kNever,  ///< when no beam can become better at any length
+  };
+  struct Beams {
+    int32_t count = 1;  ///< above 1: beam search; its answers come with the end
+    int32_t answers = 1;
+    float length_penalty = 1.0f;
+    EarlyStopping early_stopping = EarlyStopping::kNo;
+  };
+  Beams beams;
   std::shared_ptr<grammar::TokenMasks> format;  ///< what the answer must be like; null: anything
   int32_t logprobs = -1;                        ///< -1: none; n: of the token and the n likeliest
   bool trace = false;                           ///< keep the reference points of encoding and prefill
@@ -74,8 +93,9 @@ struct Event {
   Timings timings;
   int64_t cached_tokens = 0;  ///< of the prompt, found in the prefix cache
   std::vector<TraceTensor> trace;
-  std::vector<float> raw_logits;     ///< [steps kept, V]
-  std::vector<float> visual_tokens;  ///< of a request without ids: [images·(M + K), D]
+  std::vector<float> raw_logits;       ///< [steps kept, V]
+  std::vector<Hypothesis> hypotheses;  ///< of a beam search, best first
+  std::vector<float> visual_tokens;    ///< of a request without ids: [images·(M + K), D]
 
   static Event end(uint64_t request, Reason reason) {
     Event event;

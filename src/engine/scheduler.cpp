@@ -2,16 +2,10 @@
 
 #include <algorithm>
 
-#include "core/paged.h"
-
 namespace honeybee {
 namespace {
 
 constexpr double kMillisecondsPerPriority = 60'000.0;
-
-int64_t blocks_of(int64_t positions) { return (positions + kKvBlock - 1) / kKvBlock; }
-
-int64_t size_of(const std::vector<int32_t>& table) { return static_cast<int64_t>(table.size()); }
 
 // Where each image's visual tokens end; the images fill the negative ids in order.
 std::vector<int64_t> find_image_ends(const Sequence& sequence, int64_t tokens_per_image) {
@@ -36,13 +30,29 @@ ContentHash image_content(const ImageInput& image, const HashKey& key) {
 
 Scheduler::Scheduler(const SchedulerOptions& options, int64_t blocks) : options_(options), blocks_(blocks) {}
 
-void Scheduler::add(Sequence& sequence, double now) {
-  const int64_t most = std::min(options_.positions, blocks_.total() * kKvBlock);
+// So that the sequence fits, also when its beams share nothing but the whole blocks of the prompt.
+void Scheduler::limit_tokens(Sequence& sequence) const {
+  Request& request = sequence.request;
+  require(sequence.width() <= options_.max_sequences, ErrorCode::kOption, "beams is ", sequence.width(),
+          ", more than the ", options_.max_sequences, " sequences that run at once (maxSequences)");
+  const int64_t whole = sequence.prompt_length / kKvBlock;
+  const int64_t each = whole + (blocks_.total() - whole) / sequence.width();
+  const int64_t most = std::min(options_.positions, each * kKvBlock);
   require(sequence.prompt_length < most || sequence.prompt_length == 0, ErrorCode::kContextLength,
           "the prompt has ", sequence.prompt_length, " tokens, images included; the context of ", most,
           " leaves no room for an answer");
-  Request& request = sequence.request;
   request.max_tokens = std::min(request.max_tokens, most - sequence.prompt_length);
+}
+
+int64_t Scheduler::running_width() const {
+  int64_t width = 0;
+  for (const Sequence* sequence : running_) width += sequence->width();
+  return width;
+}
+
+void Scheduler::add(Sequence& sequence, double now) {
+  limit_tokens(sequence);
+  Request& request = sequence.request;
   sequence.rank = now - kMillisecondsPerPriority * request.priority;
   sequence.arrival = arrivals_++;
   if (request.timeout > 0) sequence.deadline = now + static_cast<double>(request.timeout);
@@ -103,15 +113,16 @@ void Scheduler::extend_contents(Sequence& sequence, int64_t blocks) const {
 int64_t Scheduler::growth(const Sequence& sequence) const {
   if (sequence.prompt_length == 0) return 0;
   const int64_t last = sequence.prompt_length + sequence.request.max_tokens;
-  return std::clamp<int64_t>(blocks_of(last) - blocks_of(sequence.length()), 0,
-                             options_.limits.growth_blocks);
+  return sequence.width() * std::clamp<int64_t>(blocks_of(last) - blocks_of(sequence.length()), 0,
+                                                options_.limits.growth_blocks);
 }
 
 std::vector<Sequence*> Scheduler::admit() {
   std::vector<Sequence*> admitted;
-  for (auto it = waiting_.begin();
-       it != waiting_.end() && static_cast<int64_t>(running_.size()) < options_.max_sequences;) {
+  int64_t width = running_width();
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
     Sequence& sequence = **it;
+    if (width + sequence.width() > options_.max_sequences) break;
     const Admission admission = try_admit(sequence);
     if (admission == Admission::kNoRoom) break;
     if (admission == Admission::kHeld) {
@@ -121,6 +132,7 @@ std::vector<Sequence*> Scheduler::admit() {
     ++it;
     stop_waiting(sequence);
     run(sequence);
+    width += sequence.width();
     admitted.push_back(&sequence);
   }
   return admitted;
@@ -170,40 +182,6 @@ void Scheduler::note_cached(Sequence& sequence) {
   cached_tokens_ += sequence.cached;
 }
 
-// Takes back what a sequence has; it is computed from the start when it runs again.
-void Scheduler::release(Sequence& sequence) noexcept {
-  for (auto b = static_cast<size_t>(sequence.computed / kKvBlock); b < sequence.contents.size(); b++) {
-    const auto pending = pending_.find(sequence.contents[b]);
-    if (pending != pending_.end() && pending->second == &sequence) pending_.erase(pending);
-  }
-  blocks_.give_back(sequence.blocks);
-  sequence.computed = 0;
-}
-
-void Scheduler::preempt(Sequence& sequence) {
-  wait(sequence);
-  std::erase(running_, &sequence);
-  release(sequence);
-  sequence.visual.clear();
-  if (sequence.traced()) sequence.trace.clear();
-  sequence.enter(Sequence::Phase::kWaiting);
-  preemptions_++;
-}
-
-// A block for the next token, taken from the last in rank if there is none. False if that was the sequence
-// itself.
-bool Scheduler::grow(Sequence& sequence) {
-  const int64_t wanted = blocks_of(sequence.computed + 1) - size_of(sequence.blocks);
-  while (wanted > 0 && !blocks_.take(wanted, sequence.blocks)) {
-    const auto last = std::find_if(running_.rbegin(), running_.rend(),
-                                   [](const Sequence* other) { return !other->blocks.empty(); });
-    Sequence& victim = **last;
-    preempt(victim);
-    if (&victim == &sequence) return false;
-  }
-  return true;
-}
-
 void Scheduler::plan_decodes(std::vector<Share>& shares) {
   // Whoever loses its blocks ranks behind those that have their share already.
   for (size_t i = 0; i < running_.size(); i++) {
@@ -220,59 +198,38 @@ std::vector<Share> Scheduler::plan() {
   std::vector<Share> shares;
   plan_decodes(shares);
   int64_t budget = shares.empty() ? options_.limits.prefill_rows : options_.limits.mixed_prefill_rows;
-  size_t running = running_.size();
+  int64_t running = running_width();
   for (Sequence* sequence : running_) {
     if (sequence->phase != Sequence::Phase::kPrefill || budget == 0) continue;
     const int64_t left = sequence->length() - sequence->computed;
     Share share{sequence, std::min(budget, left), {}};
     budget -= share.rows;
     if (share.rows == left) share.twins = waiting_twins(*sequence, running);
-    running += share.twins.size();
+    for (const Sequence* twin : share.twins) running += twin->width();
     shares.push_back(std::move(share));
   }
   return shares;
 }
 
 // Waiting sequences with the prompt of this one, as many as may run beside the `running` ones.
-std::vector<Sequence*> Scheduler::waiting_twins(const Sequence& sequence, size_t running) const {
+std::vector<Sequence*> Scheduler::waiting_twins(const Sequence& sequence, int64_t running) const {
   std::vector<Sequence*> twins;
   if (!options_.prefix_cache || sequence.traced() || !sequence.generated.empty()) return twins;
   const auto same = prompts_.find(sequence.prompt_content);
   if (same == prompts_.end()) return twins;
   for (Sequence* twin : same->second) {
-    if (static_cast<int64_t>(running + twins.size()) >= options_.max_sequences) break;
-    if (twin->generated.empty() && !twin->traced()) twins.push_back(twin);
+    if (running + twin->width() > options_.max_sequences) break;
+    if (!twin->generated.empty() || twin->traced()) continue;
+    twins.push_back(twin);
+    running += twin->width();
   }
   return twins;
-}
-
-bool Scheduler::fork(const Sequence& sequence, Sequence& twin, std::vector<Copy>& copies) {
-  if (twin.phase != Sequence::Phase::kWaiting) return false;
-  const auto whole = static_cast<size_t>(sequence.prompt_length / kKvBlock);
-  const bool cut = sequence.prompt_length % kKvBlock != 0;
-  if (size_of(sequence.blocks) < blocks_of(sequence.prompt_length)) return false;
-  if (static_cast<int64_t>(running_.size()) >= options_.max_sequences) return false;
-  if (blocks_.available() < 1 + options_.limits.growth_blocks) return false;
-  copies.reserve(copies.size() + 1);
-  running_.reserve(running_.size() + 1);
-  twin.blocks.reserve(whole + 1);
-  blocks_.share_blocks(std::span(sequence.blocks).first(whole), twin.blocks);
-  if (cut) {
-    blocks_.take(1, twin.blocks);
-    copies.push_back({sequence.blocks[whole], twin.blocks.back()});
-  }
-  stop_waiting(twin);
-  twin.held = false;
-  twin.computed = twin.prompt_length;
-  note_cached(twin);
-  run(twin);
-  return true;
 }
 
 void Scheduler::advance(Sequence& sequence, int64_t rows) {
   const int64_t before = sequence.computed / kKvBlock;
   sequence.computed += rows;
-  if (!options_.prefix_cache) return;
+  if (!options_.prefix_cache || !sequence.beam_blocks.empty()) return;
   const int64_t full = sequence.computed / kKvBlock;
   extend_contents(sequence, full);
   for (int64_t b = before; b < full; b++) {

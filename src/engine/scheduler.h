@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct SchedulerLimits {
 };
 
 struct SchedulerOptions {
-  int64_t max_sequences = 0;  ///< that run at once
+  int64_t max_sequences = 0;  ///< that run at once; a beam search counts as many as it has beams
   int64_t positions = 0;      ///< of the longest sequence
   int64_t tokens_per_image = 0;
   bool prefix_cache = true;
@@ -67,15 +68,13 @@ class Scheduler {
   /// A step has computed `rows` further positions.
   void advance(Sequence& sequence, int64_t rows);
 
-  /// A block that has to be copied.
-  struct Copy {
-    int32_t from = 0;
-    int32_t to = 0;
-  };
   /// Lets a waiting twin go on from where the prefill of `sequence` has ended, on the same blocks. If there
   /// is no room for it, or the sequence has given its blocks back, it stays where it is and false comes back.
   /// `copies` gets what its own blocks start as.
-  bool fork(const Sequence& sequence, Sequence& twin, std::vector<Copy>& copies);
+  bool fork(const Sequence& sequence, Sequence& twin, std::vector<BlockCopy>& copies);
+  /// Lets the beams of a search go on: each from the beam `parents` names, or all from the prompt. They share
+  /// blocks until they write to them.
+  void branch(Sequence& sequence, std::span<const int32_t> parents);
 
   /// Those whose deadline has passed.
   std::vector<Sequence*> expired(double now) const;
@@ -104,8 +103,12 @@ class Scheduler {
   void release(Sequence& sequence) noexcept;
   void preempt(Sequence& sequence);
   bool grow(Sequence& sequence);
+  bool grow_beams(Sequence& sequence);
+  bool take_block(Sequence& sequence, std::vector<int32_t>& table);
+  void limit_tokens(Sequence& sequence) const;
+  int64_t running_width() const;
   void plan_decodes(std::vector<Share>& shares);
-  std::vector<Sequence*> waiting_twins(const Sequence& sequence, size_t running) const;
+  std::vector<Sequence*> waiting_twins(const Sequence& sequence, int64_t running) const;
   int64_t growth(const Sequence& sequence) const;
   ContentHash content_after(Sequence& sequence, int64_t from, int64_t to) const;
   void extend_contents(Sequence& sequence, int64_t blocks) const;

@@ -8,6 +8,7 @@ Sequence::Sequence(Request r, std::shared_ptr<EventSink> s)
       prompt_length(static_cast<int64_t>(request.ids.size())),
       history(request.history),
       since(Clock::now()) {
+  if (request.beams.count > 1) search = std::make_unique<BeamSearch>(request);
   if (request.format) constraint = std::make_unique<grammar::Constraint>(request.format);
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/beam_search.h"
 #include "engine/content_hash.h"
 #include "engine/request.h"
 #include "grammar/constraint.h"
@@ -18,6 +19,12 @@ using Clock = std::chrono::steady_clock;
 inline double milliseconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
+
+/// A block that has to be copied to another.
+struct BlockCopy {
+  int32_t from = 0;
+  int32_t to = 0;
+};
 
 /// A request on its way through the engine: waiting → encoding its images → prefill → decode → finished. From
 /// each of them it may go back to waiting, when its blocks are given to another.
@@ -34,6 +41,8 @@ struct Sequence {
   std::vector<int64_t> image_ends;  ///< of each image, the position behind its last visual token
   std::vector<int32_t> generated;   ///< tokens so far; the last one is not in the cache yet
   std::vector<int32_t> history;     ///< what the penalties see: the request's, then the tokens so far
+  std::unique_ptr<BeamSearch>
+      search;  ///< whose beams go on behind the prompt; null: one answer, in `generated`
   std::unique_ptr<grammar::Constraint> constraint;  ///< where the answer stands in its format; null: anything
 
   // Kept by the scheduler.
@@ -43,6 +52,9 @@ struct Sequence {
   int64_t computed = 0;  ///< positions whose keys and values are in the cache
   int64_t cached = -1;   ///< those of them that were there when it was first admitted
   std::vector<int32_t> blocks;
+  std::vector<std::vector<int32_t>>
+      beam_blocks;                ///< of each live beam, once the prompt is computed; then `blocks` is empty
+  std::vector<BlockCopy> copies;  ///< that must be made before the next step, for beams that part
   std::vector<ContentHash> contents;  ///< of positions 0 … 16·(i + 1) - 1, as far as they are known
   int64_t contents_visual = 0;        ///< visual positions among them
   ContentHash prompt_content;         ///< of the whole prompt
@@ -64,6 +76,8 @@ struct Sequence {
                                     : generated[static_cast<size_t>(position - prompt_length)];
   }
   int64_t length() const { return prompt_length + static_cast<int64_t>(generated.size()); }
+  /// Rows of a step that it may need.
+  int64_t width() const { return request.beams.count; }
   /// Whether the reference points of its images and prompt are still to be recorded.
   bool traced() const { return request.trace && generated.empty(); }
   /// Whether the prompt behind what is computed already needs this image.
@@ -81,7 +95,7 @@ struct Sequence {
   }
   /// Whether the logits of the next token have to come to the host.
   bool wants_logits() const {
-    return request.logprobs >= 0 || static_cast<int64_t>(generated.size()) < request.raw_logits;
+    return search || request.logprobs >= 0 || static_cast<int64_t>(generated.size()) < request.raw_logits;
   }
 
   /// Ends the current phase, adding its time to the right timing, and enters the next.

@@ -9,7 +9,8 @@ namespace honeybee {
 
 // What one step of the language model computes, as the host sees it.
 struct Engine::Step {
-  std::vector<Sequence*> sequences;
+  std::vector<Sequence*> sequences;                 ///< a beam search comes once for each beam
+  std::vector<const std::vector<int32_t>*> blocks;  ///< of each of them
   std::vector<int32_t> row_begin{0};
   std::vector<int32_t> start;
   std::vector<int32_t> ids;
@@ -19,6 +20,13 @@ struct Engine::Step {
   std::vector<int32_t> tables;       ///< block tables
   Sequence* traced = nullptr;
   bool decodes = true;  ///< one row each, nothing traced: a shape that comes again and again
+
+  void begin(Sequence& sequence, const std::vector<int32_t>& table) {
+    sequences.push_back(&sequence);
+    blocks.push_back(&table);
+    start.push_back(static_cast<int32_t>(sequence.computed));
+  }
+  void end() { row_begin.push_back(static_cast<int32_t>(ids.size())); }
 
   void want(int32_t row, Sequence* sequence, Sequence* forked) {
     wanted.push_back(row);
@@ -34,8 +42,14 @@ Engine::Step Engine::make_step(const std::vector<Share>& shares) const {
   size_t max_blocks = 0;
   for (const Share& share : shares) {
     Sequence& sequence = *share.sequence;
-    step.sequences.push_back(&sequence);
-    step.start.push_back(static_cast<int32_t>(sequence.computed));
+    for (size_t beam = 0; beam < sequence.beam_blocks.size(); beam++) {
+      step.begin(sequence, sequence.beam_blocks[beam]);
+      step.want(static_cast<int32_t>(step.ids.size()), &sequence, nullptr);
+      step.ids.push_back(sequence.search->tokens(beam).back());
+      step.end();
+    }
+    if (!sequence.beam_blocks.empty()) continue;
+    step.begin(sequence, sequence.blocks);
     const bool prefills = sequence.phase == Sequence::Phase::kPrefill;
     const bool trace_rows = prefills && sequence.traced();
     if (trace_rows) step.traced = &sequence;
@@ -50,12 +64,12 @@ Engine::Step Engine::make_step(const std::vector<Share>& shares) const {
       if (last || trace_rows) step.want(row, last ? &sequence : nullptr, nullptr);
       step.ids.push_back(sequence.token(sequence.computed + r));
     }
-    step.row_begin.push_back(static_cast<int32_t>(step.ids.size()));
-    max_blocks = std::max(max_blocks, sequence.blocks.size());
+    step.end();
   }
+  for (const std::vector<int32_t>* table : step.blocks) max_blocks = std::max(max_blocks, table->size());
   step.tables.resize(max_blocks * step.sequences.size());
   for (size_t s = 0; s < step.sequences.size(); s++) {
-    std::copy(step.sequences[s]->blocks.begin(), step.sequences[s]->blocks.end(),
+    std::copy(step.blocks[s]->begin(), step.blocks[s]->end(),
               step.tables.begin() + static_cast<ptrdiff_t>(s * max_blocks));
   }
   return step;
@@ -117,6 +131,10 @@ void Engine::forward(const std::vector<Share>& shares) {
   for (const Sequence* sequence : step.wanting)
     choices.push_back(sequence ? sequence->sampling_row() : SamplingRow{});
   loaded_->sampling->set(choices);
+  for (const Share& share : shares) {
+    for (const BlockCopy& copy : share.sequence->copies)
+      backend.copy_block(*loaded_->cache, copy.from, copy.to);
+  }
   const auto compute = [&] {
     model.llama().embed(run, ids, x);
     for (size_t s = 0; s < step.sequences.size(); s++) {
@@ -142,7 +160,10 @@ void Engine::forward(const std::vector<Share>& shares) {
     backend.download(logits.row_range(static_cast<int64_t>(w), 1), host[w].data());
   }
   counts_.steps++;
-  for (const Share& share : shares) loaded_->scheduler.advance(*share.sequence, share.rows);
+  for (const Share& share : shares) {
+    share.sequence->copies.clear();
+    loaded_->scheduler.advance(*share.sequence, share.rows);
+  }
   for (size_t w = 0; w < step.wanted.size(); w++) {
     if (step.wanting[w] == nullptr) continue;
     Sequence& sequence = *step.wanting[w];
@@ -152,15 +173,21 @@ void Engine::forward(const std::vector<Share>& shares) {
       if (step.forked_of[w] != nullptr && !fork(*step.forked_of[w], sequence)) return;
       if (&sequence == step.traced)
         std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
-      consume(sequence, chosen[w], host[w]);
+      if (sequence.search) {
+        advance_beams(sequence, std::span(host).subspan(w, sequence.search->live()));
+      } else {
+        consume(sequence, chosen[w], host[w]);
+      }
     };
+    const size_t beams = sequence.search ? sequence.search->live() : 1;
     if (caught(take, code, message)) fail_sequence(sequence, code, message);
+    w += beams - 1;
   }
 }
 
 // A twin of a sequence whose prefill has just ended goes on from there.
 bool Engine::fork(const Sequence& sequence, Sequence& twin) {
-  std::vector<Scheduler::Copy> copies;
+  std::vector<BlockCopy> copies;
   if (!loaded_->scheduler.fork(sequence, twin, copies)) return false;
   for (const auto& [from, to] : copies) loaded_->backend->copy_block(*loaded_->cache, from, to);
   return true;
@@ -181,13 +208,30 @@ void Engine::splice(const Sequence& sequence, const Tensor& x) {
   }
 }
 
+void Engine::enter_decode(Sequence& sequence) {
+  if (sequence.phase != Sequence::Phase::kPrefill) return;
+  sequence.enter(Sequence::Phase::kDecode);
+  release_visual(sequence);
+}
+
+// Takes the logits [V] of each live beam.
+void Engine::advance_beams(Sequence& sequence, std::span<std::vector<float>> logits) {
+  enter_decode(sequence);
+  if (!sequence.search->finished()) {
+    sequence.search->advance(logits);
+    counts_.generated_tokens += static_cast<int64_t>(sequence.search->live());
+  }
+  if (sequence.search->finished()) {
+    finish(sequence, Event::Reason::kStop);
+  } else {
+    loaded_->scheduler.branch(sequence, sequence.search->parents());
+  }
+}
+
 // Takes the next token of a sequence and decides whether it was the last. `logits` are empty unless asked
 // for.
 void Engine::consume(Sequence& sequence, int32_t token, const std::vector<float>& logits) {
-  if (sequence.phase == Sequence::Phase::kPrefill) {
-    sequence.enter(Sequence::Phase::kDecode);
-    release_visual(sequence);
-  }
+  enter_decode(sequence);
   const Request& request = sequence.request;
   const auto step = static_cast<int64_t>(sequence.generated.size());
   if (step >= request.max_tokens) {

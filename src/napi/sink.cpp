@@ -1,5 +1,6 @@
 #include "napi/sink.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <utility>
@@ -27,6 +28,21 @@ const char* reason_name(Event::Reason reason) {
   return "error";
 }
 
+void write_hypotheses(Napi::Env env, const Event& event, Napi::Object& out) {
+  Napi::Array list = Napi::Array::New(env, event.hypotheses.size());
+  for (uint32_t i = 0; i < event.hypotheses.size(); i++) {
+    const Hypothesis& hypothesis = event.hypotheses[i];
+    auto tokens = Napi::Int32Array::New(env, hypothesis.tokens.size());
+    std::copy(hypothesis.tokens.begin(), hypothesis.tokens.end(), tokens.Data());
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("tokens", tokens);
+    entry.Set("score", hypothesis.score);
+    entry.Set("stopped", hypothesis.stopped);
+    list.Set(i, entry);
+  }
+  out.Set("hypotheses", list);
+}
+
 void write_end(Napi::Env env, const Event& event, Napi::Object& out) {
   out.Set("reason", reason_name(event.reason));
   if (event.reason == Event::Reason::kError) {
@@ -43,6 +59,7 @@ void write_end(Napi::Env env, const Event& event, Napi::Object& out) {
   out.Set("cachedTokens", static_cast<double>(event.cached_tokens));
   if (!event.raw_logits.empty()) out.Set("rawLogits", float_array(env, event.raw_logits));
   if (!event.visual_tokens.empty()) out.Set("visualTokens", float_array(env, event.visual_tokens));
+  if (!event.hypotheses.empty()) write_hypotheses(env, event, out);
   if (event.trace.empty()) return;
   Napi::Array trace = Napi::Array::New(env, event.trace.size());
   for (uint32_t i = 0; i < event.trace.size(); i++) {

@@ -171,6 +171,11 @@ ResizePlan read_resize(const ObjectReader& r) {
   return plan_resize(r.text("mode"), side("width"), side("height"), side("size"));
 }
 
+Request::EarlyStopping read_early_stopping(const std::string& when) {
+  if (when == "yes") return Request::EarlyStopping::kYes;
+  return when == "never" ? Request::EarlyStopping::kNever : Request::EarlyStopping::kNo;
+}
+
 Request read_request(const ObjectReader& r) {
   Request request;
   request.id = static_cast<uint64_t>(r.integer("id"));
@@ -191,6 +196,10 @@ Request read_request(const ObjectReader& r) {
     request.stop_tokens.push_back(static_cast<int32_t>(token));
   request.max_tokens = r.integer("maxTokens", 0, INT32_MAX);
   request.min_tokens = r.integer_or("minTokens", 0);
+  request.beams.count = static_cast<int32_t>(r.integer_or("beams", 1));
+  request.beams.answers = static_cast<int32_t>(r.integer_or("answers", 1));
+  request.beams.length_penalty = static_cast<float>(r.number_or("lengthPenalty", 1.0));
+  if (r.has("earlyStopping")) request.beams.early_stopping = read_early_stopping(r.text("earlyStopping"));
   request.logprobs = static_cast<int32_t>(r.integer_or("logprobs", -1));
   if (r.has("format")) request.format = read_format(r.value("format"));
   request.trace = r.boolean_or("trace", false);

@@ -164,6 +164,39 @@ TEST_SIMT(engine_lets_an_allocation_fail_for_one_at_most) {
   }
 }
 
+TEST_SIMT(engine_searches_or_fails_when_an_allocation_does) {
+  SIMT_FUNCTION(honeybee_simt_reset_faults)();
+  simulator();
+  const std::vector<int64_t> before = alive();
+  int64_t calls = 0;
+  std::vector<Hypothesis> wanted;
+  for (int64_t at = 0; at <= calls; at++) {
+    const auto recorder = std::make_shared<Recorder>();
+    {
+      Engine engine(simulated_options(), recorder);
+      EXPECT_TRUE(recorder->wait_ready());
+      SIMT_FUNCTION(honeybee_simt_reset_faults)();
+      SIMT_FUNCTION(honeybee_simt_inject)("allocation", at);
+      Request request = text_request(0, 20);
+      request.beams.count = 3;
+      engine.submit(request, recorder);
+      EXPECT_TRUE(recorder->wait_ends(1));
+      const Event end = recorder->end(0);
+      if (at == 0) {
+        calls = SIMT_FUNCTION(honeybee_simt_calls)("allocation");
+        wanted = end.hypotheses;
+        EXPECT_TRUE(calls > 0 && wanted.size() == 1 && wanted[0].tokens.size() == 20);
+      }
+      EXPECT_TRUE(is_failure(end) || end.hypotheses.at(0).tokens == wanted.at(0).tokens);
+      SIMT_FUNCTION(honeybee_simt_reset_faults)();
+      engine.stop();
+      EXPECT_TRUE(recorder->wait_closed());
+      EXPECT_EQ(engine.stats().blocks_used, int64_t{0});
+    }
+    expect_alive(before, "allocation " + std::to_string(at));
+  }
+}
+
 // A kernel that faults, and a GPU that falls off the bus: everything from then on fails, kindly, and another
 // engine works once the device is back.
 TEST_SIMT(engine_reports_a_lost_device) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "core/paged.h"
 #include "fixture.h"
@@ -36,7 +37,7 @@ class Pretender {
   void end(Sequence& sequence) {
     scheduler.remove(sequence);
     sequence.phase = Phase::kFinished;
-    EXPECT_TRUE(sequence.blocks.empty());
+    EXPECT_TRUE(sequence.blocks.empty() && sequence.beam_blocks.empty());
   }
 
   /// One turn; false if nothing ran. `interrupted` steps count for nothing.
@@ -51,8 +52,10 @@ class Pretender {
     bool decodes = false;
     for (const Share& share : shares) {
       Sequence& s = *share.sequence;
-      EXPECT_TRUE(share.rows > 0 && s.computed + share.rows <= s.length());
-      EXPECT_TRUE(static_cast<int64_t>(s.blocks.size()) * kKvBlock >= s.computed + share.rows);
+      EXPECT_TRUE(share.rows > 0);
+      EXPECT_TRUE(!s.beam_blocks.empty() || s.computed + share.rows <= s.length());
+      for (const auto* table : tables(s))
+        EXPECT_TRUE(static_cast<int64_t>(table->size()) * kKvBlock >= s.computed + share.rows);
       if (s.phase == Phase::kDecode) EXPECT_EQ(share.rows, int64_t{1});
       decodes = decodes || s.phase == Phase::kDecode;
       if (s.phase == Phase::kPrefill) prefilled += share.rows;
@@ -60,6 +63,7 @@ class Pretender {
     const SchedulerLimits limits;
     EXPECT_TRUE(prefilled <= (decodes ? limits.mixed_prefill_rows : limits.prefill_rows));
     if (!interrupted) {
+      for (const Share& share : shares) copy(std::exchange(share.sequence->copies, {}));
       for (const Share& share : shares) write(*share.sequence, share.rows);
       for (const Share& share : shares) scheduler.advance(*share.sequence, share.rows);
       for (const Share& share : shares) finish_share(share);
@@ -76,21 +80,40 @@ class Pretender {
   int64_t computed = 0;  ///< rows in all
 
  private:
-  // Tells each position's past, first to last.
+  // The block table of a sequence, or those of its beams.
+  static std::vector<const std::vector<int32_t>*> tables(const Sequence& s) {
+    std::vector<const std::vector<int32_t>*> all;
+    for (const std::vector<int32_t>& table : s.beam_blocks) all.push_back(&table);
+    if (all.empty()) all.push_back(&s.blocks);
+    return all;
+  }
+  // Tells each position's past, first to last; `answer` follows the prompt.
   template <class Visit>
-  void walk(const Sequence& s, int64_t end, Visit visit) const {
+  void walk(const Sequence& s, const std::vector<int32_t>& answer, int64_t end, Visit visit) const {
     Past past = 1;
     int64_t visual = 0;
     for (int64_t p = 0; p < end; p++) {
-      int32_t token = s.token(p);
+      int32_t token = p < s.prompt_length ? s.token(p) : answer[static_cast<size_t>(p - s.prompt_length)];
       if (token < 0) token = kImageBase + s.request.images[static_cast<size_t>(visual++ / kPerImage)].rgb[0];
       past = past * 0x9E3779B97F4A7C15u + static_cast<uint64_t>(token) + 1;
       visit(p, past);
     }
   }
+  void copy(const std::vector<BlockCopy>& copies) {
+    for (const auto& [from, to] : copies) {
+      for (int64_t i = 0; i < kKvBlock; i++)
+        written_[static_cast<size_t>(to * kKvBlock + i)] = written_[static_cast<size_t>(from * kKvBlock + i)];
+    }
+  }
   void write(Sequence& s, int64_t rows) {
-    walk(s, s.computed + rows, [&](int64_t p, Past past) {
-      const int32_t block = s.blocks[static_cast<size_t>(p / kKvBlock)];
+    if (s.beam_blocks.empty()) write_table(s, s.blocks, s.generated, rows);
+    for (size_t beam = 0; beam < s.beam_blocks.size(); beam++)
+      write_table(s, s.beam_blocks[beam], s.search->tokens(beam), rows);
+  }
+  void write_table(const Sequence& s, const std::vector<int32_t>& table, const std::vector<int32_t>& answer,
+                   int64_t rows) {
+    walk(s, answer, s.computed + rows, [&](int64_t p, Past past) {
+      const int32_t block = table[static_cast<size_t>(p / kKvBlock)];
       Past& slot = written_[static_cast<size_t>(block * kKvBlock + p % kKvBlock)];
       // What attention reads must be this sequence's own past; what it writes must be its own block.
       if (p < s.computed) {
@@ -109,14 +132,10 @@ class Pretender {
       return;
     }
     for (Sequence* twin : share.twins) {
-      std::vector<Scheduler::Copy> copies;
+      std::vector<BlockCopy> copies;
       if (!scheduler.fork(s, *twin, copies)) continue;
       EXPECT_TRUE(twin->request.ids == s.request.ids);
-      for (const auto& [from, to] : copies) {
-        for (int64_t i = 0; i < kKvBlock; i++)
-          written_[static_cast<size_t>(to * kKvBlock + i)] =
-              written_[static_cast<size_t>(from * kKvBlock + i)];
-      }
+      copy(copies);
       take_token(*twin);
     }
     take_token(s);
@@ -124,10 +143,32 @@ class Pretender {
   // The "model": a token that depends on the whole past and on the sequence.
   void take_token(Sequence& s) {
     s.enter(Phase::kDecode);
+    if (s.search) {
+      take_beams(s);
+      return;
+    }
     Past last = 0;
-    walk(s, s.length(), [&](int64_t, Past past) { last = past; });
+    walk(s, s.generated, s.length(), [&](int64_t, Past past) { last = past; });
     s.generated.push_back(static_cast<int32_t>(((last >> 40) + s.request.sampling.seed) % 50));
     if (static_cast<int64_t>(s.generated.size()) < s.request.max_tokens) return;
+    end(s);
+    finished_.push_back(&s);
+  }
+  // Its search goes on with logits that depend on the whole past of each beam.
+  void take_beams(Sequence& s) {
+    std::vector<std::vector<float>> logits;
+    for (size_t beam = 0; beam < s.search->live(); beam++) {
+      Past last = 0;
+      const std::vector<int32_t>& answer = s.search->tokens(beam);
+      walk(s, answer, s.prompt_length + static_cast<int64_t>(answer.size()),
+           [&](int64_t, Past past) { last = past; });
+      logits.push_back(Random(last).normals(50));
+    }
+    s.search->advance(logits);
+    if (!s.search->finished()) {
+      scheduler.branch(s, s.search->parents());
+      return;
+    }
     end(s);
     finished_.push_back(&s);
   }
@@ -135,7 +176,9 @@ class Pretender {
   void check() {
     std::map<int32_t, int> references;
     for (const Sequence* s : scheduler.running()) {
-      for (const int32_t block : s->blocks) references[block]++;
+      for (const auto* table : tables(*s)) {
+        for (const int32_t block : *table) references[block]++;
+      }
     }
     EXPECT_EQ(scheduler.blocks().used(), static_cast<int64_t>(references.size()));
     for (const auto& [block, count] : references) EXPECT_EQ(scheduler.blocks().is_shared(block), count > 1);
@@ -178,20 +221,42 @@ Request random_prompt(Random& random) {
   request.max_tokens = 1 + random.below(120);
   request.priority = static_cast<int32_t>(random.below(3));
   request.sampling.seed = static_cast<uint64_t>(random.below(4));
+  if (random.below(3) == 0) {
+    request.beams.count = 2 + static_cast<int32_t>(random.below(3));
+    request.stop_tokens = {7};
+  }
   return request;
 }
 
+// What a sequence has found: its tokens, or those of its best beam and of the next.
+std::vector<std::vector<int32_t>> found(const Sequence& sequence) {
+  if (!sequence.search) return {sequence.generated};
+  std::vector<std::vector<int32_t>> all;
+  for (const Hypothesis& hypothesis : sequence.search->best(2)) all.push_back(hypothesis.tokens);
+  return all;
+}
+
 // The answer that the sequence would get alone.
-std::vector<int32_t> alone(const Request& request) {
-  Pretender pretender(options(1), 64);
+std::vector<std::vector<int32_t>> alone(const Request& request) {
+  Pretender pretender(options(request.beams.count), 128);
   Sequence& sequence = pretender.add(request);
   while (pretender.finished() == 0) EXPECT_TRUE(pretender.turn());
-  return sequence.generated;
+  return found(sequence);
+}
+
+// Whether the prompt of a request leaves room for a token, with no block shared but those of the prompt.
+bool fits(const Request& request, int64_t blocks, int64_t max_sequences) {
+  const auto length = static_cast<int64_t>(request.ids.size());
+  const int64_t beams = request.beams.count;
+  const int64_t whole = length / kKvBlock;
+  return beams <= max_sequences &&
+         length < std::min<int64_t>((whole + (blocks - whole) / beams) * kKvBlock, 256);
 }
 
 TEST(scheduler_property_random_schedules) {
   int64_t preemptions = 0;
   int64_t cached = 0;
+  int64_t searches = 0;
   for (uint64_t seed = 0; seed < 2000 && failure_count() == 0; seed++) {
     Random random(seed);
     const int64_t blocks = 8 + random.below(24);
@@ -210,7 +275,7 @@ TEST(scheduler_property_random_schedules) {
       }
       if (all.size() < static_cast<size_t>(count) && random.below(4) == 0) {
         const Request request = random_prompt(random);
-        if (static_cast<int64_t>(request.ids.size()) < std::min<int64_t>(blocks * kKvBlock, 256))
+        if (fits(request, blocks, chosen.max_sequences))
           all.emplace_back(&pretender.add(request), request);
         else
           all.emplace_back(nullptr, request);
@@ -229,8 +294,10 @@ TEST(scheduler_property_random_schedules) {
       EXPECT_TRUE(sequence->phase == Phase::kFinished);
       Request limited = request;
       limited.max_tokens = sequence->request.max_tokens;
-      if (seed % 10 == 0) EXPECT_TRUE(sequence->generated == alone(limited));
-      EXPECT_EQ(static_cast<int64_t>(sequence->generated.size()), sequence->request.max_tokens);
+      if (seed % 10 == 0) EXPECT_TRUE(found(*sequence) == alone(limited));
+      if (!sequence->search)
+        EXPECT_EQ(static_cast<int64_t>(sequence->generated.size()), sequence->request.max_tokens);
+      searches += sequence->search ? 1 : 0;
       EXPECT_TRUE(sequence->cached >= 0 && sequence->cached <= sequence->prompt_length);
     }
     EXPECT_EQ(pretender.scheduler.blocks().used(), int64_t{0});
@@ -241,6 +308,7 @@ TEST(scheduler_property_random_schedules) {
   // Otherwise these schedules would show nothing.
   EXPECT_TRUE(preemptions > 200);
   EXPECT_TRUE(cached > 10'000);
+  EXPECT_TRUE(searches > 500);
 }
 
 TEST(scheduler_serves_ten_thousand_requests_in_order) {
@@ -309,7 +377,7 @@ TEST(scheduler_forks_nothing_that_has_ended) {
   EXPECT_EQ(pretender.scheduler.plan().front().twins.size(), size_t{1});
   pretender.scheduler.advance(first, 40);
   pretender.end(first);
-  std::vector<Scheduler::Copy> copies;
+  std::vector<BlockCopy> copies;
   EXPECT_TRUE(!pretender.scheduler.fork(first, twin, copies));
   EXPECT_TRUE(twin.blocks.empty() && copies.empty() && twin.phase == Phase::kWaiting);
   EXPECT_EQ(pretender.scheduler.blocks().used(), int64_t{0});
@@ -360,8 +428,8 @@ TEST(scheduler_stops_the_last_in_rank_when_blocks_run_out) {
   }
   EXPECT_TRUE(stopped_at.has_value());
   EXPECT_TRUE(pretender.scheduler.preemptions() > 0);
-  EXPECT_TRUE(younger.generated == alone(younger.request));
-  EXPECT_TRUE(older.generated == alone(older.request));
+  EXPECT_TRUE(found(younger) == alone(younger.request));
+  EXPECT_TRUE(found(older) == alone(older.request));
 }
 
 TEST(scheduler_knows_whose_deadline_has_passed) {
