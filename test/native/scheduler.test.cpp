@@ -214,7 +214,7 @@ Request random_prompt(Random& random) {
   for (int64_t i = 0; i < shared; i++) request.ids.push_back(static_cast<int32_t>(family));
   for (int64_t images = random.below(3); images > 0; images--) {
     request.ids.insert(request.ids.end(), kPerImage, -1);
-    request.images.push_back({{static_cast<uint8_t>(random.below(2))}, {}});
+    request.images.push_back({{static_cast<uint8_t>(random.below(2))}, {}, {}});
   }
   for (int64_t i = random.below(20); i >= 0; i--)
     request.ids.push_back(static_cast<int32_t>(random.below(2)));
@@ -405,7 +405,7 @@ TEST(scheduler_tells_images_apart_by_content) {
       Request request = prompt(10, 2);
       request.ids.insert(request.ids.end(), kPerImage, -1);
       request.ids.insert(request.ids.end(), 20, 3);
-      request.images.push_back({{static_cast<uint8_t>(same ? 1 : i)}, {}});
+      request.images.push_back({{static_cast<uint8_t>(same ? 1 : i)}, {}, {}});
       both.push_back(&pretender.add(request));
       while (both.back()->phase != Phase::kFinished) pretender.turn();
     }
