@@ -79,7 +79,7 @@ Request small_request(uint64_t id, const ModelConfig& config) {
   request.ids.insert(request.ids.end(), static_cast<size_t>(projector.visual_tokens + projector.eos_tokens),
                      -1);
   request.ids.push_back(static_cast<int32_t>(50 + id));
-  request.images.push_back({.rgb = noise_image(id), .tokens = {}});
+  request.images.push_back({.rgb = noise_image(id), .resize = {}, .tokens = {}});
   return request;
 }
 
