@@ -68,6 +68,8 @@ const RowMatrix& row_matrix(const char* op, const Weight& weight) {
 }
 
 std::unique_ptr<Weight> load_matrix(Cuda& cuda, const RowSource& source, Dtype dtype) {
+  require(!is_quantized(dtype), ErrorCode::kOption, "load_matrix: ", dtype_name(dtype),
+          " weights are not there on this device; choose auto, bf16 or f16, or the device cpu");
   return std::make_unique<RowMatrix>(cuda, source, dtype);
 }
 

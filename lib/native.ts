@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ErrorCode, HoneybeeError } from "./errors.js";
+import type { WeightDtype } from "./model/spec.js";
 
 /** Sampling options as the native side reads them; see `GenerationOptions` for their meaning. */
 export interface NativeSampling {
@@ -181,10 +182,30 @@ export interface NativeDevice {
   isas: string[];
 }
 
+/** One stored matrix, read in slices of rows; wherever its bytes are missing that is an ERR_CHECKPOINT. */
+export interface NativeMatrixReader {
+  /** Its own codes where it is stored in this format, else its values quantized to it. */
+  codes(request: { format: "int8" | "int4" | "fp8"; begin: number; count: number }): NativeCodes;
+  /** [count, columns] */
+  floats(request: { begin: number; count: number }): Float32Array;
+}
+
+/** Codes of rows, one a byte: value = scale · (code - zero). */
+export interface NativeCodes {
+  /** [rows, columns]; int8 from 0 to 255 with the zero 128, fp8 the bits of an e4m3. */
+  codes: Uint8Array;
+  /** [rows, groups] */
+  scales: Float32Array;
+  /** [rows, groups] of int4. */
+  zeros: Uint8Array;
+  /** Columns of one scale. */
+  group: number;
+}
+
 export interface NativeAddon {
+  MatrixReader: new (matrix: { folder: string; files: string[]; tensor: object }) => NativeMatrixReader;
   Model: new (spec: object, listener: (events: NativeEvent[]) => void) => NativeModel;
   warpLogits(logits: Float32Array, history: Int32Array, options: NativeSampling): Float32Array;
-  listTensors(config: object, weights: object): { name: string; shape: number[]; dtype: string }[];
   /**
    * @param tokens `bytes` of all tokens in a row, those of token i up to `ends[i]`; `losesSpace[i]`: 1 where a leading
    *   space is dropped at the start of a text
@@ -193,6 +214,8 @@ export interface NativeAddon {
   /** On a thread of its own. */
   compileFormat(source: NativeFormatSource, vocabulary: NativeVocabulary): Promise<NativeFormat>;
   FormatReader: new (format: NativeFormat) => NativeFormatReader;
+  /** What loading a model with these dtypes asks for. */
+  listTensors(config: object, weights: object): { name: string; shape: number[]; dtype: WeightDtype }[];
   /** The CPU, or the devices that a backend library finds; throws why it finds none. */
   listDevices(kind?: "cuda" | "simt", path?: string): NativeDevice[];
   /** Lines on the libraries that a backend library opens itself: which it uses, or what it tried. */
@@ -203,7 +226,7 @@ export interface NativeAddon {
     library?: string;
     threads: number | undefined;
     batchInvariant: boolean;
-    weights: "f32" | "bf16" | "f16";
+    weights: WeightDtype;
   }): Promise<NativeRates>;
 }
 

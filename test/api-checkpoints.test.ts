@@ -47,12 +47,13 @@ t.test("tensors that are missing, wrong or of another model", async (t) => {
     },
   };
   await refuseEdited(t, edits, "ERR_CHECKPOINT", "model.safetensors", "up_proj", "[64, 172]", "[172, 64]");
-  const other: Edits = {
+  const typed = (dtype: string, bytes: number): Edits => ({
     tensors(table) {
-      table[up] = { dtype: "I8", shape: [172, 64], data: new Uint8Array(172 * 64) };
+      table[up] = { dtype, shape: [172, 64], data: new Uint8Array(172 * 64 * bytes) };
     },
-  };
-  await refuseEdited(t, other, "ERR_CHECKPOINT", "up_proj", "I8", "BF16");
+  });
+  await refuseEdited(t, typed("I16", 2), "ERR_CHECKPOINT", "up_proj", "I16", "BF16");
+  await refuseEdited(t, typed("I8", 1), "ERR_CHECKPOINT", "up_proj", "weight_scale", "beside it");
 });
 
 t.test("configs that no model has", async (t) => {

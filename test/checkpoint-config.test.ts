@@ -114,11 +114,39 @@ t.test("unknown and quantized models are named", async (t) => {
     openEdited("cabs-new", () => []),
     refusal(/must hold a JSON object/),
   );
-  const quantized: Edit = (c) => ({ ...c, quantization_config: { quant_method: "awq" } });
-  await t.rejects(openEdited("cabs-new", quantized), refusal(/quantized \("awq"\)/));
+  const quantized = (config: object): Edit => {
+    return (c) => ({ ...c, quantization_config: config });
+  };
+  const refused: [config: object, message: RegExp][] = [
+    [{ quant_method: "bitsandbytes" }, /quantized \("bitsandbytes"\)/],
+    [{ bits: 4 }, /quantized \("an unnamed method"\)/],
+    [{ quant_method: "awq" }, /group_size is missing/],
+    [{ quant_method: "awq", group_size: -1 }, /group_size is -1/],
+    [{ quant_method: "awq", group_size: 64, bits: 3 }, /bits is 3; expected 4/],
+    [
+      { quant_method: "awq", group_size: 64, version: "gemv_fast" },
+      /version is "gemv_fast"; expected gemm or gemv/,
+    ],
+    [{ quant_method: "awq", group_size: 64, backend: "llm-awq" }, /backend is "llm-awq"/],
+    [{ quant_method: "awq", group_size: 64, zero_point: false }, /zero_point is false/],
+    [{ quant_method: "gptq", is_marlin_format: true }, /is_marlin_format is true/],
+    [
+      { quant_method: "gptq", checkpoint_format: "marlin" },
+      /checkpoint_format is "marlin"; expected one of gptq, gptq_v2/,
+    ],
+    [{ quant_method: "gptq", format: "gptq_p" }, /format is "gptq_p"/],
+    [{ quant_method: "gptq", pack_dtype: "int8" }, /pack_dtype is "int8"/],
+    [{ quant_method: "gptq", group_size: 0 }, /group_size is 0/],
+    [{ quant_method: "compressed-tensors", format: "pack-quantized" }, /format is "pack-quantized"/],
+  ];
+  for (const [config, message] of refused)
+    await t.rejects(openEdited("cabs-new", quantized(config)), refusal(message), JSON.stringify(config));
   const json = { "config.json": { model_type: "llama" } };
-  const shapes = { "model.layers.0.self_attn.q_proj.qweight": [1] };
-  await t.rejects(openMade(json, shapes), refusal(/q_proj\.qweight" belongs to a quantized checkpoint/));
+  const shapes = { "model.layers.0.self_attn.q_proj.qweight": [1, 1] };
+  await t.rejects(
+    openMade(json, shapes),
+    refusal(/q_proj\.qweight" is GPTQ's or AWQ's, but config\.json has no/),
+  );
 });
 
 t.test("learned queries must agree with the config", async (t) => {

@@ -19,7 +19,13 @@ t.test("cabs-new in bf16", async (t) => {
   const exact = loadTensors(golden.trace);
   const theirs = loadTensors(goldenCase("cabs-new", "case-bf16.json").trace);
   const model = await loadGolden("cabs-new", { weights: "bf16" });
-  t.same(model.info.weights, { vision: "bf16", projector: "bf16", text: "bf16" });
+  t.same(model.info.weights, {
+    vision: "bf16",
+    projector: "bf16",
+    text: "bf16",
+    embedding: "bf16",
+    head: "bf16",
+  });
   const ours = await referencePoints(model, golden);
   for (const point of ["projector.output", "llm.logits"]) {
     const reference = exact.get(point)!.data;
@@ -39,7 +45,11 @@ t.test("auto keeps two-byte weights as they are stored", async (t) => {
   ] as const) {
     const golden = goldenCase(name);
     const model = await loadGolden(name, { weights: "auto" });
-    t.same(model.info.weights, { vision: dtype, projector: dtype, text: dtype }, name);
+    t.same(
+      model.info.weights,
+      { vision: dtype, projector: dtype, text: dtype, embedding: dtype, head: dtype },
+      name,
+    );
     const logits = (await referencePoints(model, golden)).get("llm.logits")!;
     const distance = relativeError(logits, loadTensors(golden.trace).get("llm.logits")!.data);
     t.ok(distance <= 5e-2, `${name}: logits off by ${distance.toExponential(2)}`);
@@ -50,7 +60,13 @@ t.test("auto keeps two-byte weights as they are stored", async (t) => {
 t.test("a D-Abstractor stays f32 whatever is asked", async (t) => {
   const golden = goldenCase("dabs-query");
   const model = await loadGolden("dabs-query", { weights: "bf16" });
-  t.same(model.info.weights, { vision: "bf16", projector: "f32", text: "bf16" });
+  t.same(model.info.weights, {
+    vision: "bf16",
+    projector: "f32",
+    text: "bf16",
+    embedding: "bf16",
+    head: "bf16",
+  });
   const logits = (await referencePoints(model, golden)).get("llm.logits")!;
   const distance = relativeError(logits, loadTensors(golden.trace).get("llm.logits")!.data);
   t.ok(distance <= 5e-2, `logits off by ${distance.toExponential(2)}`);

@@ -8,9 +8,14 @@ import { native } from "../lib/native.js";
 import { goldenPath } from "./support/paths.js";
 
 function costModel(config: ModelConfig, dtype: WeightDtype, kvBytesPerToken = 0): CostModel {
-  return { config, weights: { vision: dtype, projector: dtype, text: dtype }, kvBytesPerToken };
+  return {
+    config,
+    weights: { vision: dtype, projector: dtype, text: dtype, embedding: dtype, head: dtype },
+    kvBytesPerToken,
+  };
 }
 
+const NO_FLOPS = { f32: 0, bf16: 0, f16: 0, int8: 0, int4: 0, fp8: 0 };
 const llama7b = randomModel("7B-C-Abs-M144").config;
 // Keys and values of 32 layers, 4096 wide, two bytes each.
 const KV_7B = 2 * 32 * 4096 * 2;
@@ -28,7 +33,7 @@ t.test("ViT-L/14 at 224 pixels and a C-Abstractor of 144 tokens", async (t) => {
   const pooled = 4 * 144 * 1024 * 1024 + 2 * 144 * 9 * 1024 + 4 * 1024 * 256;
   const projector = 3 * wide + 3 * pooled + 2 * 144 * (1024 * 4096 + 4096 * 4096);
   t.equal(projector, 11_101_372_416);
-  t.same(flops, { f32: 0, bf16: vit(24) + projector, f16: 0 });
+  t.same(flops, { ...NO_FLOPS, bf16: vit(24) + projector });
   t.equal(encodeCost(costModel(llama7b, "bf16"), 3).flops.bf16, 3 * (vit(24) + projector));
   const early = structuredClone(llama7b);
   early.projector!.featureLayers = [23];
@@ -64,7 +69,7 @@ t.test("a D-Abstractor counts in its own dtype", async (t) => {
   const config = randomModel("7B-D-Abs-M144").config;
   const model: CostModel = {
     ...costModel(config, "bf16"),
-    weights: { vision: "bf16", projector: "f32", text: "bf16" },
+    weights: { vision: "bf16", projector: "f32", text: "bf16", embedding: "bf16", head: "bf16" },
   };
   const { flops } = encodeCost(model);
   t.equal(flops.bf16, vit(24));
@@ -109,7 +114,7 @@ t.test("roofline", async (t) => {
     f32: { copy: 25e9, read: 28e9, product: 200e9 },
   };
   t.equal(bandwidth(rates), 30e9);
-  const computes = achieved({ bytes: 3e9, flops: { bf16: 80e9, f32: 20e9, f16: 0 } }, rates, 600);
+  const computes = achieved({ bytes: 3e9, flops: { ...NO_FLOPS, bf16: 80e9, f32: 20e9 } }, rates, 600);
   t.same(computes, {
     gigabytes: 3,
     gigaflops: 100,
@@ -120,6 +125,6 @@ t.test("roofline", async (t) => {
     roof: "compute",
     rooflineShare: 0.5,
   });
-  const moves = achieved({ bytes: 15e9, flops: { bf16: 4e9, f32: 0, f16: 0 } }, rates, 625);
+  const moves = achieved({ bytes: 15e9, flops: { ...NO_FLOPS, bf16: 4e9 } }, rates, 625);
   t.match(moves, { roof: "memory", memoryMs: 500, rooflineShare: 0.8 });
 });

@@ -142,7 +142,7 @@ t.test("weights", async (t) => {
     [() => ops.weight(vector(16), [4, Number.NaN]), "weight.in"],
     [() => ops.weight(vector(0), [0, 4]), "weight.out", "0"],
     [() => ops.weight(wrong(new Float64Array(16)), [4, 4]), "weight.data", "Float32Array"],
-    [() => ops.weight(vector(16), [4, 4], wrong("int4")), '"int4"'],
+    [() => ops.weight(vector(16), [4, 4], wrong("int2")), '"int2"'],
     [() => ops.linear(x, foreign), "w was made by other ops"],
     [() => ops.linear(x, wrong(cache)), "w must be made by ops.weight"],
     [() => ops.linear(x, wrong(1)), "w must be made by ops.weight"],
@@ -166,7 +166,7 @@ t.test("caches and batches", async (t) => {
   await refusals(t, [
     [() => ops.kvCache({ ...shape, layers: 0 }), "kvCache.layers"],
     [() => ops.kvCache({ ...shape, headDim: 1.5 }), "kvCache.headDim"],
-    [() => ops.kvCache({ ...shape, dtype: wrong("f16") }), "f16", "f32 or bf16"],
+    [() => ops.kvCache({ ...shape, dtype: wrong("f16") }), "f16", "f32, bf16, int8 or fp8"],
     [() => ops.kvCache(wrong({ ...shape, head_dim: 4 })), '"head_dim"', '"headDim"'],
     [() => ops.pagedAttention(q, wrong({}), batch), "cache must be made by ops.kvCache"],
     [attend({ rowBegin: Int32Array.of(0, 3) }), named, "3 rows of 2"],

@@ -134,7 +134,7 @@ class DecoderBench::Step {
 DecoderBench::DecoderBench(Bench& bench)
     : bench_(bench),
       loader_(progress_loader(bench, "decoder")),
-      llama_(bench.workload.text, loader_, bench.weights, longest(bench.workload), &bench.backend) {
+      llama_(bench.workload.text, loader_, WeightDtypes::all(bench.weights), longest(bench.workload), &bench.backend) {
   bench.weight_bytes += loader_.packed_bytes();
 }
 

@@ -1,6 +1,6 @@
 // Speed of the CPU's matrix products at the sizes of ViT-L/14 and of a 1.1B Llama, and of loading a weight.
 //
-//   linear_bench [--threads N] [--seconds S] [f32|bf16|f16 ...]
+//   linear_bench [--threads N] [--seconds S] [f32|bf16|f16|int8|int4|fp8 ...]
 //
 // Medians and the best of repeated runs; every run takes another copy of the weight, so that weights come
 // from memory as they do in a model. HONEYBEE_ISA forces an instruction set.
@@ -85,10 +85,13 @@ Timing measure(double seconds, F run) {
 
 void bench_shape(Backend& backend, const Shape& shape, Dtype dtype, double seconds) {
   constexpr int64_t kWorkingSet = int64_t{256} << 20;  // beyond any cache
-  const int64_t weight_bytes = shape.in * shape.out * static_cast<int64_t>(dtype_size(dtype));
+  const Dtype stored = is_quantized(dtype) ? Dtype::kBF16 : dtype;
   std::vector<std::unique_ptr<Weight>> weights;
-  for (int64_t i = 0; i <= kWorkingSet / weight_bytes; i++)
-    weights.push_back(backend.load_matrix(Numbers(shape.out, shape.in, dtype), dtype));
+  int64_t weight_bytes = 0;
+  for (int64_t loaded = 0; loaded <= kWorkingSet; loaded += weight_bytes) {
+    weights.push_back(backend.load_matrix(Numbers(shape.out, shape.in, stored), dtype));
+    weight_bytes = static_cast<int64_t>(weights.back()->bytes());
+  }
   const auto x_memory = backend.allocate(static_cast<size_t>(shape.rows * shape.in) * 4);
   const auto y_memory = backend.allocate(static_cast<size_t>(shape.rows * shape.out) * 4);
   const Tensor x = {x_memory->data(), Dtype::kF32, shape.rows, shape.in, shape.in};
@@ -118,7 +121,8 @@ void bench_load(Backend& backend, Dtype stored, Dtype dtype, double seconds) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  constexpr Dtype kDtypes[] = {Dtype::kBF16, Dtype::kF32, Dtype::kF16};
+  constexpr Dtype kDtypes[] = {Dtype::kBF16, Dtype::kF32,  Dtype::kF16,
+                               Dtype::kInt8, Dtype::kInt4, Dtype::kFp8};
   int threads = 0;
   double seconds = 0.5;
   std::vector<Dtype> chosen;
@@ -133,7 +137,8 @@ int main(int argc, char** argv) {
     } else if (argument == "--seconds" && i + 1 < argc) {
       seconds = std::atof(argv[++i]);
     } else {
-      std::fprintf(stderr, "usage: linear_bench [--threads N] [--seconds S] [f32|bf16|f16 ...]\n");
+      std::fprintf(stderr,
+                   "usage: linear_bench [--threads N] [--seconds S] [f32|bf16|f16|int8|int4|fp8 ...]\n");
       return 2;
     }
   }
@@ -143,7 +148,7 @@ int main(int argc, char** argv) {
     std::printf("%s\n", backend->description().c_str());
     for (const Dtype dtype : chosen)
       for (const Shape& shape : kShapes) bench_shape(*backend, shape, dtype, seconds);
-    for (const Dtype stored : kDtypes)
+    for (const Dtype stored : {Dtype::kBF16, Dtype::kF32, Dtype::kF16})
       for (const Dtype dtype : chosen) bench_load(*backend, stored, dtype, seconds);
   } catch (const Error& error) {
     std::fprintf(stderr, "linear_bench: %s\n", error.what());

@@ -1,6 +1,6 @@
-"""Writes a random bf16 Llama as GGUF.
+"""Writes a random Llama as GGUF, all its matrices of one kind.
 
-    gguf_llama.py OUT.gguf --width W --layers L --heads H --kv-heads K --feed-forward F --vocabulary V
+    gguf_llama.py OUT.gguf --width W --layers L --heads H --kv-heads K --feed-forward F --vocabulary V [--kind Q8_0]
 
 With --byte-tokens the file brings a tokenizer of 256 byte tokens, for programs that need to tokenize a prompt.
 """
@@ -9,7 +9,7 @@ import argparse
 
 from gguf import GGUFWriter, TokenType
 
-from random_weights import add_bf16, add_norm, finish
+from random_weights import add_matrix, add_norm, finish
 
 
 def add_byte_tokenizer(writer: GGUFWriter, vocabulary: int) -> None:
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("out")
     for name in ("width", "layers", "heads", "kv-heads", "feed-forward", "vocabulary"):
         parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--kind", choices=("BF16", "Q8_0", "Q4_0"), default="BF16")
     parser.add_argument("--byte-tokens", action="store_true")
     args = parser.parse_args()
     width, hidden, vocabulary = args.width, args.feed_forward, args.vocabulary
@@ -52,20 +53,23 @@ def main() -> None:
     else:
         writer.add_tokenizer_model("none")
 
-    add_bf16(writer, "token_embd.weight", vocabulary, width)
-    add_bf16(writer, "output.weight", vocabulary, width)
+    def add(name: str, outputs: int, inputs: int) -> None:
+        add_matrix(writer, f"{name}.weight", outputs, inputs, kind=args.kind)
+
+    add("token_embd", vocabulary, width)
+    add("output", vocabulary, width)
     add_norm(writer, "output_norm", width, bias=False)
     for layer in range(args.layers):
         block = f"blk.{layer}"
         add_norm(writer, f"{block}.attn_norm", width, bias=False)
         add_norm(writer, f"{block}.ffn_norm", width, bias=False)
-        add_bf16(writer, f"{block}.attn_q.weight", width, width)
-        add_bf16(writer, f"{block}.attn_k.weight", kv_width, width)
-        add_bf16(writer, f"{block}.attn_v.weight", kv_width, width)
-        add_bf16(writer, f"{block}.attn_output.weight", width, width)
-        add_bf16(writer, f"{block}.ffn_gate.weight", hidden, width)
-        add_bf16(writer, f"{block}.ffn_up.weight", hidden, width)
-        add_bf16(writer, f"{block}.ffn_down.weight", width, hidden)
+        add(f"{block}.attn_q", width, width)
+        add(f"{block}.attn_k", kv_width, width)
+        add(f"{block}.attn_v", kv_width, width)
+        add(f"{block}.attn_output", width, width)
+        add(f"{block}.ffn_gate", hidden, width)
+        add(f"{block}.ffn_up", hidden, width)
+        add(f"{block}.ffn_down", width, hidden)
     finish(writer)
 
 

@@ -1,7 +1,12 @@
 import { join } from "node:path";
 import { root, runOrThrow, ScriptError } from "../../scripts/support/process.mjs";
 
-/** @typedef {{vit224?: number, vit336?: number, prefill?: number, decode?: number}} Sample ms, ms, tokens/s, tokens/s */
+/**
+ * Milliseconds of the vision towers, tokens/s of the language model in three formats.
+ *
+ * @typedef {{vit224?: number, vit336?: number, prefill?: number, decode?: number, prefill8?: number, decode8?: number,
+ *   prefill4?: number, decode4?: number}} Sample
+ */
 
 const PREFILL = 256;
 const DECODE = 64;
@@ -14,13 +19,22 @@ const PICTURE = join(root, "test/golden/images/c.png");
  * @returns {Promise<Sample>}
  */
 export async function measurePeer(bin, models, threads) {
-  const lengths = ["-p", String(PREFILL), "-n", String(DECODE)];
-  const llamaBench = ["-m", models.llama, "-t", String(threads), ...lengths, "-r", "1", "-o", "json"];
-  const rows = parseJson(await runOrThrow(join(bin, "llama-bench"), llamaBench));
-  const rate = (key) => rows.find((row) => row[key] > 0).avg_ts;
+  const rates = async (model) => {
+    const lengths = ["-p", String(PREFILL), "-n", String(DECODE)];
+    const options = ["-m", model, "-t", String(threads), ...lengths, "-r", "1", "-o", "json"];
+    const rows = parseJson(await runOrThrow(join(bin, "llama-bench"), options));
+    return ["n_prompt", "n_gen"].map((key) => rows.find((row) => row[key] > 0).avg_ts);
+  };
+  const [prefill, decode] = await rates(models.llama);
+  const [prefill8, decode8] = await rates(models.llamaQ8);
+  const [prefill4, decode4] = await rates(models.llamaQ4);
   return {
-    prefill: rate("n_prompt"),
-    decode: rate("n_gen"),
+    prefill,
+    decode,
+    prefill8,
+    decode8,
+    prefill4,
+    decode4,
     vit224: await encodeMilliseconds(bin, models.text224, models.vit224, threads),
     vit336: await encodeMilliseconds(bin, models.text336, models.vit336, threads),
   };
@@ -43,24 +57,46 @@ async function encodeMilliseconds(bin, text, vit, threads) {
  */
 export async function measureUs(threads) {
   // C-Abstractors read the last hidden state; llama.cpp's towers stop one layer before it, so ours has 23 layers too.
-  const small = await honeybeeBench("random:1.1B-C-Abs-M144,vision-layers=23", threads, [
-    "--prefill",
-    PREFILL,
-    "--decode",
-    DECODE,
-  ]);
+  const lengths = ["--prefill", PREFILL, "--decode", DECODE];
+  const small = await honeybeeBench("random:1.1B-C-Abs-M144,vision-layers=23", threads, "bf16", lengths);
+  const quantized = await honeybeeBench(
+    "random:1.1B-C-Abs-M144,vision-layers=1",
+    threads,
+    "int8,int4",
+    lengths,
+  );
   // LLaVA-1.5 is the shape with a tower of 336 pixels; its decoder is not what is measured here.
-  const large = await honeybeeBench("random:llava-1.5-7b,layers=1", threads, ["--prefill", 1, "--decode", 1]);
+  const large = await honeybeeBench("random:llava-1.5-7b,layers=1", threads, "bf16", [
+    "--prefill",
+    1,
+    "--decode",
+    1,
+  ]);
+  const rate = (rows, format) => rows.find((row) => row.format === format).tokensPerSecond;
   return {
-    prefill: small.prefill[0].tokensPerSecond,
-    decode: small.decode[0].tokensPerSecond,
+    prefill: rate(small.prefill, "bf16"),
+    decode: rate(small.decode, "bf16"),
+    prefill8: rate(quantized.prefill, "int8"),
+    decode8: rate(quantized.decode, "int8"),
+    prefill4: rate(quantized.prefill, "int4"),
+    decode4: rate(quantized.decode, "int4"),
     vit224: encodeAt(small, 224),
     vit336: encodeAt(large, 336),
   };
 }
 
-async function honeybeeBench(model, threads, lengths) {
-  const options = ["--json", "--quiet", "--weights", "bf16", "--threads", threads, "--repeat", 1, ...lengths];
+async function honeybeeBench(model, threads, formats, lengths) {
+  const options = [
+    "--json",
+    "--quiet",
+    "--formats",
+    formats,
+    "--threads",
+    threads,
+    "--repeat",
+    1,
+    ...lengths,
+  ];
   const args = ["dist/lib/cli/main.js", "bench", model, ...options];
   return parseJson(await runOrThrow(process.execPath, args.map(String)));
 }

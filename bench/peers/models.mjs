@@ -31,6 +31,8 @@ const tinyText = (width) => ({
 /** Each file with the script that writes it; widths are those of the models measured on our side. */
 const FILES = {
   llama: ["llama-1.1b-bf16.gguf", "gguf_llama.py", LLAMA_1B],
+  llamaQ8: ["llama-1.1b-q8_0.gguf", "gguf_llama.py", { ...LLAMA_1B, kind: "Q8_0" }],
+  llamaQ4: ["llama-1.1b-q4_0.gguf", "gguf_llama.py", { ...LLAMA_1B, kind: "Q4_0" }],
   vit224: ["vit-224-bf16.gguf", "gguf_vit.py", { size: 224, "text-width": 2048 }],
   text224: ["text-2048-bf16.gguf", "gguf_llama.py", tinyText(2048)],
   vit336: ["vit-336-bf16.gguf", "gguf_vit.py", { size: 336, "text-width": 4096 }],
@@ -38,7 +40,7 @@ const FILES = {
 };
 
 /**
- * Writes the random GGUF files that are not there yet (3.6 GB in all).
+ * Writes the random GGUF files that are not there yet (5.4 GB in all).
  *
  * @returns {Promise<Record<keyof typeof FILES, string>>} their paths
  */

@@ -13,10 +13,10 @@ def random(*shape: int) -> np.ndarray:
     return np.resize(_BLOCK, int(np.prod(shape))).reshape(shape)
 
 
-def add_bf16(writer: GGUFWriter, name: str, *shape: int) -> None:
-    """Adds a random bf16 tensor; shape [out, in] as in PyTorch."""
-    bf16 = GGMLQuantizationType.BF16
-    writer.add_tensor(name, quants.quantize(random(*shape), bf16), raw_dtype=bf16)
+def add_matrix(writer: GGUFWriter, name: str, *shape: int, kind: str = "BF16") -> None:
+    """Adds a random tensor of a kind that gguf names: BF16, Q8_0, Q4_0; shape [out, in] as in PyTorch."""
+    dtype = GGMLQuantizationType[kind]
+    writer.add_tensor(name, quants.quantize(random(*shape), dtype), raw_dtype=dtype)
 
 
 def add_norm(writer: GGUFWriter, name: str, width: int, bias: bool) -> None:
@@ -28,7 +28,7 @@ def add_norm(writer: GGUFWriter, name: str, width: int, bias: bool) -> None:
 
 def add_linear(writer: GGUFWriter, name: str, outputs: int, inputs: int) -> None:
     """Adds a linear layer with a bf16 weight and a float32 bias."""
-    add_bf16(writer, f"{name}.weight", outputs, inputs)
+    add_matrix(writer, f"{name}.weight", outputs, inputs)
     writer.add_tensor(f"{name}.bias", random(outputs))
 
 

@@ -3,6 +3,7 @@ import { checkpointError, show } from "./fail.js";
 import { Fields, MAX_WIDTH } from "./fields.js";
 import { isObject, type JsonObject, readJsonIfPresent } from "./json.js";
 import { plainProjector, readProjectorConfig, resolveFeatureLayers } from "./projector-config.js";
+import { type Quantization, readQuantization } from "./quantization.js";
 import { readTextConfig } from "./text-config.js";
 import type { ModelConfig, ModelFamily, ProjectorConfig, TextConfig, VisionConfig } from "./types.js";
 import { readVisionConfig } from "./vision-config.js";
@@ -14,6 +15,7 @@ export interface ConfigFiles {
   /** "old-style config", for `layout`. */
   style: string;
   root: Fields;
+  quantization: Quantization | undefined;
   generation: Fields | undefined;
   processor: Fields | undefined;
 }
@@ -26,22 +28,18 @@ export async function readConfigFiles(folder: string): Promise<ConfigFiles> {
   const path = join(folder, "config.json");
   const json = await readJsonIfPresent(path);
   if (json === undefined) throw checkpointError(`${path} does not exist; a checkpoint folder holds one.`);
-  if (isObject(json.quantization_config)) {
-    const method = json.quantization_config.quant_method ?? "an unnamed method";
-    throw checkpointError(
-      `${path}: the weights are quantized (${show(method)}), which is not read; use the original checkpoint.`,
-    );
-  }
   const { family, style } = classify(path, json);
   const beside = async (name: string) => {
     const content = await readJsonIfPresent(join(folder, name));
     return content && new Fields(join(folder, name), content);
   };
+  const root = new Fields(path, json);
   return {
     path,
     family,
     style,
-    root: new Fields(path, json),
+    root,
+    quantization: await readQuantization(folder, root),
     generation: await beside("generation_config.json"),
     processor: family === "llava" ? await beside("preprocessor_config.json") : undefined,
   };

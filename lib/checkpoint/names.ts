@@ -7,14 +7,6 @@ const LLM =
 /** Buffers that older transformers releases stored and that are computed today. */
 const OBSOLETE = /(^|\.)(position_ids|rotary_emb\.inv_freq)$/;
 
-/** Tensors that mark a quantized checkpoint (GPTQ, AWQ, bitsandbytes, fp8). */
-const QUANTIZED = /\.(qweight|qzeros|g_idx|SCB|quant_state\.\w+|weight_scale(_inv)?)$/;
-
-/** True for the tensors that only a quantized checkpoint has. */
-export function isQuantizedName(name: string): boolean {
-  return QUANTIZED.test(name);
-}
-
 /**
  * The canonical name of a stored tensor: `vision.`, `projector.` or `llm.` and the inner name of the
  * reference modules; "obsolete" for buffers to drop in silence; undefined for a name nobody knows. What lies under a

@@ -26,9 +26,10 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const base = await readWeights(baseFolder);
 
   const notes = [...base.notes];
-  const tensors = nameTensors(configFiles.family, base, notes);
+  const tensors = nameTensors(configFiles.family, base, configFiles.quantization, notes);
   const parts = [base];
-  let layout = `${base.layout}, ${configFiles.style}`;
+  const { quantization, style } = configFiles;
+  let layout = `${base.layout}, ${style}${quantization ? `, ${quantization.method}` : ""}`;
   if (adapter !== undefined) {
     const added = await mergeAdapter(path, adapter, configFiles, tensors, base.files.length, notes);
     parts.push(added);
@@ -45,6 +46,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     tensors,
     notes,
     ...(config.family === "llava" && { imageTokenId: readImageTokenId(configFiles.root) }),
+    ...(quantization !== undefined && { quantization: quantization.json }),
     ...(template !== undefined && { template }),
   };
 }

@@ -1,6 +1,8 @@
 import { elementBytes, formatShape, isStoredDtype } from "./dtypes.js";
 import { checkpointError, quote } from "./fail.js";
-import { canonicalName, isQuantizedName } from "./names.js";
+import { canonicalName } from "./names.js";
+import type { Quantization } from "./quantization.js";
+import { gatherQuantized } from "./quantized.js";
 import type { ModelConfig, ModelFamily, ProjectorConfig, ProjectorType, TensorRef } from "./types.js";
 import { patchCount } from "./vision-config.js";
 import type { Weights } from "./weights.js";
@@ -9,31 +11,39 @@ import type { Weights } from "./weights.js";
 export type TensorTable = Map<string, TensorRef>;
 
 /** Gives stored tensors their canonical names; unknown ones become one note. */
-export function nameTensors(family: ModelFamily, weights: Weights, notes: string[]): TensorTable {
+export function nameTensors(
+  family: ModelFamily,
+  weights: Weights,
+  quantization: Quantization | undefined,
+  notes: string[],
+): TensorTable {
   const table: TensorTable = new Map();
   const origin = new Map<string, string>();
   const unknown: string[] = [];
-  for (const raw of weights.tensors) {
-    if (isQuantizedName(raw.name)) {
-      throw checkpointError(
-        `${weights.files[raw.file]}: ${quote(raw.name)} belongs to a quantized checkpoint, which is not read; ` +
-          "use the original checkpoint.",
-      );
-    }
-    const name = canonicalName(family, raw.name);
-    if (name === "obsolete") continue;
+  const { matrices, others } = gatherQuantized(weights, quantization);
+  const add = (stored: string, file: number, make: (name: string, path: string) => TensorRef) => {
+    const path = weights.files[file]!;
+    const name = canonicalName(family, stored);
+    if (name === "obsolete") return;
     if (name === undefined) {
-      unknown.push(raw.name);
-      continue;
+      unknown.push(stored);
+      return;
     }
     const other = origin.get(name);
-    if (other !== undefined) {
-      throw checkpointError(
-        `${weights.files[raw.file]}: ${quote(raw.name)} and ${quote(other)} are the same tensor.`,
-      );
-    }
-    origin.set(name, raw.name);
-    table.set(name, toTensorRef(raw, name, weights.files[raw.file]!));
+    if (other !== undefined)
+      throw checkpointError(`${path}: ${quote(stored)} and ${quote(other)} are the same tensor.`);
+    origin.set(name, stored);
+    table.set(name, make(name, path));
+  };
+  for (const raw of others) add(raw.name, raw.file, (name, path) => toTensorRef(raw, name, path));
+  for (const matrix of matrices) {
+    add(matrix.name, matrix.file, (name, path) => {
+      if (!name.startsWith("llm."))
+        throw checkpointError(
+          `${path}: ${quote(matrix.name)} is quantized; only matrices of the language model are read so.`,
+        );
+      return { ...matrix, name };
+    });
   }
   noteIgnored(notes, unknown, "that the network does not have");
   return table;

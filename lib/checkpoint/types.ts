@@ -17,6 +17,33 @@ export interface TensorRef {
   strides?: number[];
   /** The tensor to use is W + scale · B · A; `a` is [r, in], `b` is [out, r], both contiguous. */
   lora?: LoraRef;
+  /** A matrix that is stored as codes; its dtype is then F32, that of its values, and its range that of the codes. */
+  quantized?: QuantizedRef;
+}
+
+/** The layouts of quantized matrices; src/model/quantized_source.h describes each. */
+export type QuantizedLayout = "channels" | "blocks" | "gptq" | "awq" | "awq-rows";
+
+/** Where the parts of a quantized matrix lie: value = scale · (code - zero). */
+export interface QuantizedRef {
+  layout: QuantizedLayout;
+  codes: PartRef;
+  scales: PartRef;
+  /** Columns of one scale, of GPTQ and AWQ. */
+  group?: number;
+  /** Bits of a code, of GPTQ and AWQ. */
+  bits?: number;
+  zeros?: PartRef;
+  /** The zero is the stored field; the field + 1 in its bits; or the field of the word with 1 added to every field. */
+  zeroField?: "plain" | "plus-one" | "word-plus-ones";
+  /** GPTQ's g_idx. */
+  groups?: PartRef;
+}
+
+/** A tensor that only means something beside others. */
+export interface PartRef extends Omit<TensorRef, "dtype" | "lora" | "quantized"> {
+  /** In safetensors' spelling. */
+  dtype: string;
 }
 
 /** A low-rank update of a [out, in] matrix. */
@@ -117,6 +144,8 @@ export interface Checkpoint {
   tensors: Map<string, TensorRef>;
   /** Ignored tensors and applied quirks, in words. */
   notes: string[];
+  /** `quantization_config`, where some matrices are quantized. */
+  quantization?: Record<string, unknown>;
   /** LLaVA: the id of the image placeholder in its vocabulary. */
   imageTokenId?: number;
   /** `data_config.template.name` of exp_config.yaml, when that file lies beside. */

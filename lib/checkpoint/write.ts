@@ -4,9 +4,15 @@ import { HoneybeeError } from "../errors.js";
 import { elementBytes } from "./dtypes.js";
 import { checkpointError } from "./fail.js";
 import { fileExists } from "./json.js";
-import { storedName } from "./names.js";
-import { packedBytes, readTensor } from "./tensor-stream.js";
-import type { Checkpoint, TensorRef } from "./types.js";
+import {
+  type Output,
+  type OutputTensor,
+  outputBytes,
+  planOutputs,
+  quantizationJson,
+  type WrittenWeights,
+} from "./outputs.js";
+import type { Checkpoint } from "./types.js";
 import { WeightFile } from "./weight-file.js";
 import { configJson } from "./write-config.js";
 
@@ -20,6 +26,8 @@ export interface WriteOptions {
   onProgress?: (progress: WriteProgress) => void;
   /** Where the weights came from, kept in the file's metadata; folder name and layout unless given. */
   describe?: string;
+  /** What the weights become; default "auto", as they are stored. */
+  weights?: WrittenWeights;
   /** Stops between two slices and removes what was written. */
   signal?: AbortSignal;
 }
@@ -58,7 +66,9 @@ export async function writeSafetensorsFolder(
     await writeWeights(checkpoint, partial, options);
     await rename(partial, weights);
     await copyCompanions(checkpoint, outFolder);
-    await writeFile(join(outFolder, "config.json"), `${JSON.stringify(configJson(checkpoint), null, 2)}\n`);
+    const quantization = quantizationJson(checkpoint, options.weights ?? "auto");
+    const config = { ...configJson(checkpoint), ...(quantization && { quantization_config: quantization }) };
+    await writeFile(join(outFolder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   } catch (error) {
     // The folder was empty when it was claimed: everything in it is ours.
     await rm(partial, { force: true });
@@ -81,16 +91,17 @@ async function claimFolder(outFolder: string): Promise<void> {
 }
 
 async function writeWeights(checkpoint: Checkpoint, path: string, options: WriteOptions): Promise<void> {
-  const tensors = orderTensors(checkpoint);
-  const bytesTotal = tensors.reduce((sum, tensor) => sum + packedBytes(tensor), 0);
+  const outputs = planOutputs(checkpoint, options.weights ?? "auto").sort((a, b) => rank(a) - rank(b));
+  const tensors = outputs.flatMap((output) => output.tensors);
+  const bytesTotal = tensors.reduce((sum, tensor) => sum + outputBytes(tensor), 0);
   const sources: WeightFile[] = [];
   const target = await open(path, "w");
   try {
     for (const file of checkpoint.files) sources.push(await WeightFile.open(file));
-    await target.appendFile(buildHeader(checkpoint, tensors, options.describe));
+    await target.appendFile(buildHeader(tensors, describeOrigin(checkpoint, options)));
     let bytesDone = 0;
-    for (const tensor of tensors) {
-      for await (const slice of readTensor(sources, tensor)) {
+    for (const output of outputs) {
+      for await (const slice of output.read(sources)) {
         options.signal?.throwIfAborted();
         await target.appendFile(slice);
         bytesDone += slice.length;
@@ -103,23 +114,30 @@ async function writeWeights(checkpoint: Checkpoint, path: string, options: Write
   }
 }
 
-/** Vision, projector, LLM; within each the wider dtype first, so that every tensor is aligned to its elements. */
-function orderTensors({ tensors }: Checkpoint): TensorRef[] {
-  const parts = ["vision", "projector", "llm"];
-  const rank = ({ name, dtype }: TensorRef) =>
-    16 * parts.indexOf(name.split(".", 1)[0]!) - elementBytes(dtype)!;
-  return [...tensors.values()].sort((a, b) => rank(a) - rank(b));
+/**
+ * Vision, projector, LLM; within each the wider dtype first, so that every tensor is aligned to its elements, and quantized
+ * matrices, whose parts stay together, at the end.
+ */
+function rank({ part, tensors }: Output): number {
+  const order = { vision: 0, projector: 1, llm: 2 };
+  const last = tensors.length > 1 ? 16 : 0;
+  return 32 * order[part] + last - (last ? 0 : elementBytes(tensors[0]!.dtype)!);
+}
+
+/** Where the weights came from, and what became of them. */
+function describeOrigin(checkpoint: Checkpoint, { describe, weights = "auto" }: WriteOptions): string {
+  const origin = describe ?? `${modelName(checkpoint.path)}: ${checkpoint.layout}`;
+  return weights === "auto" ? origin : `${origin}; weights ${weights}`;
 }
 
 /** Length and JSON table, padded with spaces so that the data begins at a multiple of 64 bytes. */
-function buildHeader(checkpoint: Checkpoint, tensors: readonly TensorRef[], describe?: string): Buffer {
-  const origin = describe ?? `${modelName(checkpoint.path)}: ${checkpoint.layout}`;
+function buildHeader(tensors: readonly OutputTensor[], origin: string): Buffer {
   const entries: [string, unknown][] = [["__metadata__", { format: "pt", honeybee_origin: origin }]];
   let position = 0;
   for (const tensor of tensors) {
-    const end = position + packedBytes(tensor);
-    const name = storedName(checkpoint.config.family, tensor.name);
-    entries.push([name, { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [position, end] }]);
+    const { name, dtype, shape } = tensor;
+    const end = position + outputBytes(tensor);
+    entries.push([name, { dtype, shape, data_offsets: [position, end] }]);
     position = end;
   }
   const json = JSON.stringify(Object.fromEntries(entries));

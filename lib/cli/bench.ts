@@ -1,3 +1,4 @@
+import { chooseDevice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
 import type { Model, ModelOptions } from "../index.js";
 import { type Cost, decodeCost, encodeCost, prefillCost } from "../model/cost.js";
@@ -64,7 +65,7 @@ async function plan(name: string, weights: string | undefined, flags: BenchFlags
     );
   }
   const options = { ...given, context: flags.context ?? needed };
-  return { options, description: describeModel(resolved, options) };
+  return { options, description: describeModel(resolved, options, chooseDevice(options.device)) };
 }
 
 const batches = (flags: BenchFlags) => flags.batch ?? [1];
@@ -75,7 +76,9 @@ const decodeRoom = (tokens: number, batch: number) => tokens + 2 + (batch > 1 ? 
 
 async function ratesOf(plans: readonly Plan[], notes: Notes): Promise<Rates> {
   const dtypes = plans.flatMap(({ description: { config, weights } }) =>
-    config.vision ? [weights.vision, weights.projector, weights.text] : [weights.text],
+    config.vision
+      ? [weights.vision, weights.projector, weights.text, weights.head]
+      : [weights.text, weights.head],
   );
   const rates = await measureRates(plans[0]!.options, new Set(dtypes));
   for (const [dtype, { copy, read, product }] of Object.entries(rates)) {

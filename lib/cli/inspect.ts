@@ -56,7 +56,8 @@ function describe(model: ModelDescription): string {
     "parameters",
     `${count(parameters.total)} (vision ${count(parameters.vision)}, projector ${count(parameters.projector)}, language ${count(parameters.text)})`,
   ]);
-  rows.push(["weights", `${weights.text} (vision ${weights.vision}, projector ${weights.projector})`]);
+  const others = vision ? `vision ${weights.vision}, projector ${weights.projector}, ` : "";
+  rows.push(["weights", `${weights.text} (${others}head ${weights.head})`]);
   rows.push([
     "memory",
     Object.entries(weightBytesByFormat)

@@ -23,7 +23,15 @@ export interface CostModel {
   kvBytesPerToken: number;
 }
 
-const WEIGHT_BYTES: Record<WeightDtype, number> = { f32: 4, bf16: 2, f16: 2 };
+/** Bytes of a weight; int4 has a scale of 16 and a zero of 4 bits for 32 of them. */
+export const WEIGHT_BYTES: Readonly<Record<WeightDtype, number>> = {
+  f32: 4,
+  bf16: 2,
+  f16: 2,
+  int8: 1,
+  int4: (4 + 20 / 32) / 8,
+  fp8: 1,
+};
 
 /** RegNet's squeeze-and-excite reduces to a quarter of the channels that enter a block (timm 0.9.8). */
 const SQUEEZE_RATIO = 0.25;
@@ -38,6 +46,13 @@ class Counter {
   product(rows: number, input: number, output: number, count = 1): this {
     this.flops += 2 * rows * input * output * count;
     this.weights += input * output * count;
+    return this;
+  }
+
+  /** All of it so many times. */
+  times(count: number): this {
+    this.flops *= count;
+    this.weights *= count;
     return this;
   }
 
@@ -65,7 +80,10 @@ export function prefillCost(
   batch = 1,
 ): Cost {
   const pairs = (batch * tokens * (tokens + 1)) / 2;
-  const cost = sum([countDecoder(config.text, batch * tokens, batch, pairs), weights.text]);
+  const cost = sum(
+    [countDecoder(config.text, batch * tokens, batch, pairs), weights.text],
+    [countHead(config.text, batch), weights.head],
+  );
   cost.bytes += batch * tokens * kvBytesPerToken;
   return cost;
 }
@@ -79,18 +97,15 @@ export function decodeCost(
 ): Cost {
   // Step i writes one row and attends to start + i rows of each sequence.
   const attended = batch * (tokens * start + (tokens * (tokens + 1)) / 2);
-  const one = countDecoder(config.text, batch, batch, 0);
-  const all = new Counter();
-  all.flops = one.flops * tokens;
-  all.weights = one.weights * tokens;
-  all.attention(attended, config.text.heads * config.text.headDim, config.text.layers);
-  const cost = sum([all, weights.text]);
+  const layers = countDecoder(config.text, batch, batch, 0).times(tokens);
+  layers.attention(attended, config.text.heads * config.text.headDim, config.text.layers);
+  const cost = sum([layers, weights.text], [countHead(config.text, batch).times(tokens), weights.head]);
   cost.bytes += attended * kvBytesPerToken;
   return cost;
 }
 
 function sum(...parts: [Counter, WeightDtype][]): Cost {
-  const cost: Cost = { bytes: 0, flops: { f32: 0, bf16: 0, f16: 0 } };
+  const cost: Cost = { bytes: 0, flops: { f32: 0, bf16: 0, f16: 0, int8: 0, int4: 0, fp8: 0 } };
   for (const [{ flops, weights }, dtype] of parts) {
     cost.bytes += weights * WEIGHT_BYTES[dtype];
     cost.flops[dtype] += flops;
@@ -110,9 +125,9 @@ function countVision(vision: VisionConfig, layers: number, images: number): Coun
     .attention(images * rows ** 2, width, layers);
 }
 
-/** `rows` tokens through the layers; behind the last attention only the `last` whose logits are wanted still matter. */
+/** `rows` tokens through the layers, without the head; behind the last attention only the `last` whose logits are wanted still matter. */
 function countDecoder(text: TextConfig, rows: number, last: number, pairs: number): Counter {
-  const { hiddenSize, intermediateSize, layers, vocabSize } = text;
+  const { hiddenSize, intermediateSize, layers } = text;
   const q = text.heads * text.headDim;
   const kv = text.kvHeads * text.headDim;
   return new Counter()
@@ -120,8 +135,11 @@ function countDecoder(text: TextConfig, rows: number, last: number, pairs: numbe
     .product(rows, q, hiddenSize, layers)
     .product(rows, hiddenSize, intermediateSize, 3 * (layers - 1))
     .product(last, hiddenSize, intermediateSize, 3)
-    .product(last, hiddenSize, vocabSize)
     .attention(pairs, q, layers);
+}
+
+function countHead({ hiddenSize, vocabSize }: TextConfig, rows: number): Counter {
+  return new Counter().product(rows, hiddenSize, vocabSize);
 }
 
 function countProjector(projector: ProjectorConfig, vision: VisionConfig, images: number): Counter {

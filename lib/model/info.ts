@@ -1,10 +1,11 @@
 import type { ModelConfig } from "../checkpoint/index.js";
 import type { DeviceChoice } from "../devices.js";
 import { native } from "../native.js";
+import { WEIGHT_BYTES } from "./cost.js";
 import type { EngineInfo } from "./engine.js";
 import type { ModelOptions } from "./options.js";
 import type { ResolvedModel } from "./resolve.js";
-import { nativeConfig, nativeSpec, type PartDtypes, type WeightDtype } from "./spec.js";
+import { nativeConfig, nativeSpec, type PartDtypes, partDtypes, type WeightDtype } from "./spec.js";
 
 /** What is known of a model before its weights are read. */
 export interface ModelDescription {
@@ -21,7 +22,7 @@ export interface ModelDescription {
   weights: PartDtypes;
   kv: string;
   parameters: { vision: number; projector: number; text: number; total: number };
-  /** Bytes that the weights take in each format (a D-Abstractor is f32 in all). */
+  /** Bytes that all weights take with each choice of `weights`. */
   weightBytesByFormat: Record<WeightDtype, number>;
   kvBytesPerToken: number;
   /** Tensors that the network wants and the checkpoint lacks. */
@@ -42,13 +43,16 @@ export interface ModelInfo extends ModelDescription {
   kvBytes: number;
 }
 
-const BYTES: Record<WeightDtype, number> = { f32: 4, bf16: 2, f16: 2 };
+const FORMATS: readonly WeightDtype[] = ["f32", "bf16", "f16", "int8", "int4", "fp8"];
 
-/** Describes a model without loading it. */
-export function describeModel(resolved: ResolvedModel, options: ModelOptions): ModelDescription {
+/** Describes a model without loading it, as it would be on a device. */
+export function describeModel(
+  resolved: ResolvedModel,
+  options: ModelOptions,
+  choice: DeviceChoice = { device: "cpu" },
+): ModelDescription {
   const { config, checkpoint } = resolved;
-  // The device plays no part in what is described.
-  const spec = nativeSpec(resolved, options, { device: "cpu" });
+  const spec = nativeSpec(resolved, options, choice);
   const wanted = native.listTensors(nativeConfig(config), spec.weights);
   const size = (shape: readonly number[]) => shape.reduce((product, side) => product * side, 1);
   const parameters = { vision: 0, projector: 0, text: 0, total: 0 };
@@ -57,10 +61,10 @@ export function describeModel(resolved: ResolvedModel, options: ModelOptions): M
     parameters[part] += size(shape);
     parameters.total += size(shape);
   }
-  const isExact = config.projector?.type === "d-abs";
-  const bytes = (dtype: WeightDtype) =>
-    (parameters.vision + parameters.text) * BYTES[dtype] +
-    parameters.projector * (isExact ? 4 : BYTES[dtype]);
+  const bytes = (format: WeightDtype) =>
+    native
+      .listTensors(nativeConfig(config), partDtypes(resolved, format))
+      .reduce((sum, { shape, dtype }) => sum + size(shape) * WEIGHT_BYTES[dtype], 0);
   const names = new Set(wanted.map(({ name }) => name));
   const { layers, kvHeads, headDim } = config.text;
   const { projector } = config;
@@ -75,12 +79,21 @@ export function describeModel(resolved: ResolvedModel, options: ModelOptions): M
     weights: spec.weights,
     kv: spec.kv,
     parameters,
-    weightBytesByFormat: { f32: bytes("f32"), bf16: bytes("bf16"), f16: bytes("f16") },
-    kvBytesPerToken: 2 * layers * kvHeads * headDim * (spec.kv === "f32" ? 4 : 2),
+    weightBytesByFormat: Object.fromEntries(FORMATS.map((format) => [format, bytes(format)])) as Record<
+      WeightDtype,
+      number
+    >,
+    kvBytesPerToken: 2 * layers * kvHeads * kvVectorBytes(spec.kv, headDim),
     missing: checkpoint ? [...names].filter((name) => !checkpoint.tensors.has(name)) : [],
     unused: checkpoint ? [...checkpoint.tensors.keys()].filter((name) => !names.has(name)) : [],
     notes: resolved.notes,
   };
+}
+
+/** Bytes of one key or value of one head; codes have a scale in f32. */
+function kvVectorBytes(kv: string, headDim: number): number {
+  if (kv === "int8" || kv === "fp8") return headDim + 4;
+  return headDim * (kv === "f32" ? 4 : 2);
 }
 
 /** A plain frozen object, all the way down. */
@@ -88,12 +101,12 @@ export function makeInfo(
   resolved: ResolvedModel,
   options: ModelOptions,
   engine: EngineInfo,
-  { note }: DeviceChoice,
+  choice: DeviceChoice,
 ): ModelInfo {
   const { device, description, loadMs, weightBytes, kvBytes } = engine;
-  const described = structuredClone(describeModel(resolved, options));
+  const described = structuredClone(describeModel(resolved, options, choice));
   const loaded = { device, deviceDescription: description, loadMs, weightBytes, kvBytes };
-  return deepFreeze({ ...described, ...loaded, ...(note ? { deviceNote: note } : {}) });
+  return deepFreeze({ ...described, ...loaded, ...(choice.note ? { deviceNote: choice.note } : {}) });
 }
 
 function deepFreeze<T extends object>(value: T): T {

@@ -71,8 +71,7 @@ export class Model {
     checkModelOptions(options);
     const resolved = await resolveModel(model, options);
     const { onProgress, signal } = options;
-    let total = 0;
-    for (const tensor of resolved.checkpoint?.tensors.values() ?? []) total += tensor.byteLength;
+    const total = readBytes(resolved);
     const report = onProgress && ((bytes: number) => onProgress(total > 0 ? Math.min(1, bytes / total) : 0));
     const load = (choice: DeviceChoice) => Engine.load(nativeSpec(resolved, options, choice), report, signal);
     let choice = chooseDevice(options.device);
@@ -266,4 +265,12 @@ function isDeviceFailure(error: unknown): error is HoneybeeError {
  */
 export function loadModel(model: string, options: ModelOptions = {}): Promise<Model> {
   return Model.load(model, options);
+}
+
+/** What loading counts: a quantized matrix by the floats that it stands for. */
+function readBytes({ checkpoint }: ResolvedModel): number {
+  let total = 0;
+  for (const { shape, byteLength, quantized } of checkpoint?.tensors.values() ?? [])
+    total += quantized ? 4 * shape.reduce((product, side) => product * side, 1) : byteLength;
+  return total;
 }

@@ -7,9 +7,12 @@ import { checkResponseFormat, type ResponseFormat } from "./response-format.js";
 export interface ModelOptions {
   /** Where to compute: "auto" (default), "cpu", "cuda", "cuda:1", "simt". */
   device?: string | undefined;
-  /** Weights in memory: "auto" (default: as stored, at most 2 bytes each), "f32", "bf16", "f16". D-Abstractors stay f32. */
+  /**
+   * Weights in memory: "auto" (default: as stored, at most 2 bytes each), "f32", "bf16", "f16"; "int8", "int4", "fp8" for the
+   * language model, beside which vision tower and projector stay as with auto. D-Abstractors stay f32.
+   */
   weights?: string | undefined;
-  /** The KV cache: "auto" (default: f32 beside f32 weights, else bf16), "f32", "bf16". */
+  /** The KV cache: "auto" (default: f32 beside f32 weights, else bf16), "f32", "bf16", "int8", and on a GPU "fp8". */
   kv?: string | undefined;
   /** Longest sequence in tokens, images included. Default: what the model was trained for. */
   context?: number | undefined;
@@ -158,8 +161,8 @@ const SAMPLING_NAMES = ["temperature", "topK", "topP", "minP", "seed"] as const;
 
 /** The values that an option with a fixed set of words may have. */
 export const CHOICES = {
-  weights: ["auto", "f32", "bf16", "f16"],
-  kv: ["auto", "f32", "bf16"],
+  weights: ["auto", "f32", "bf16", "f16", "int8", "int4", "fp8"],
+  kv: ["auto", "f32", "bf16", "int8", "fp8"],
   encoding: ["head", "legacy"],
 } as const;
 

@@ -1,41 +1,77 @@
 import { createHash } from "node:crypto";
-import type { Checkpoint, ModelConfig, StoredDtype } from "../checkpoint/index.js";
+import type { Checkpoint, ModelConfig, StoredDtype, TensorRef } from "../checkpoint/index.js";
 import { chooseDevice, type DeviceChoice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
 import type { ModelOptions } from "./options.js";
 import type { ResolvedModel } from "./resolve.js";
 
-export type WeightDtype = "f32" | "bf16" | "f16";
+export type WeightDtype = "f32" | "bf16" | "f16" | "int8" | "int4" | "fp8";
 
 /** The dtype that each part's weights have in memory. */
 export interface PartDtypes {
   vision: WeightDtype;
   projector: WeightDtype;
+  /** The matrices of the language model's layers. */
   text: WeightDtype;
+  /** The table that tokens are looked up in; unused where the head is tied to it. */
+  embedding: WeightDtype;
+  head: WeightDtype;
 }
 
 const STORED: Record<StoredDtype, WeightDtype> = { F32: "bf16", BF16: "bf16", F16: "f16" };
 
-/** Auto keeps what is stored, but never more than two bytes a weight; D-Abstractors are exact under every choice. */
-export function partDtypes(resolved: ResolvedModel, weights = "auto"): PartDtypes {
-  const part = (prefix: string): WeightDtype =>
-    weights === "auto" ? storedDtype(resolved.checkpoint, prefix) : (weights as WeightDtype);
+/** The formats of small weights, and what the head is beside them: logits deserve more than 4 bits. */
+const SMALL_HEAD: Partial<Record<WeightDtype, WeightDtype>> = { int8: "int8", int4: "int8", fp8: "fp8" };
+
+/**
+ * Auto keeps what is stored, but never more than two bytes a weight, and codes only on the CPU: elsewhere they become the
+ * f16 that they stand for. D-Abstractors are exact under every choice. int8, int4 and fp8 are for the language model: vision
+ * tower, projector and embeddings stay as with auto.
+ */
+export function partDtypes(resolved: ResolvedModel, weights = "auto", device = "cpu"): PartDtypes {
+  const { checkpoint, config } = resolved;
+  const small = SMALL_HEAD[weights as WeightDtype];
+  const stored = (pattern: RegExp) => storedDtype(checkpoint, pattern, device === "cpu");
+  const isAuto = weights === "auto" || small !== undefined;
+  const part = (pattern: RegExp) => (isAuto ? stored(pattern) : (weights as WeightDtype));
+  const isExact = config.projector?.type === "d-abs";
+  const head = config.text.tieWordEmbeddings ? EMBEDDING : /^llm\.lm_head\./;
   return {
-    vision: part("vision."),
-    projector: resolved.config.projector?.type === "d-abs" ? "f32" : part("projector."),
-    text: part("llm."),
+    vision: part(/^vision\./),
+    projector: isExact ? "f32" : part(/^projector\./),
+    text: small === undefined ? part(/^llm\.layers\./) : (weights as WeightDtype),
+    embedding: SMALL_HEAD[part(EMBEDDING)] === undefined ? part(EMBEDDING) : "bf16",
+    head: small ?? part(head),
   };
 }
 
-/** The dtype that holds most bytes of a part. */
-function storedDtype(checkpoint: Checkpoint | undefined, prefix: string): WeightDtype {
-  const bytes = new Map<WeightDtype, number>();
+const EMBEDDING = /^llm\.embed_tokens\./;
+
+/**
+ * The format that holds most elements of a part. Codes are kept only where all quantized matrices of the part have the
+ * same format: making others of them would quantize twice.
+ */
+function storedDtype(checkpoint: Checkpoint | undefined, pattern: RegExp, keepsCodes: boolean): WeightDtype {
+  const elements = new Map<WeightDtype, number>();
+  const quantized = new Set<WeightDtype>();
   for (const tensor of checkpoint?.tensors.values() ?? []) {
-    if (!tensor.name.startsWith(prefix)) continue;
-    const dtype = STORED[tensor.dtype];
-    bytes.set(dtype, (bytes.get(dtype) ?? 0) + tensor.byteLength);
+    if (!pattern.test(tensor.name)) continue;
+    const format = tensor.quantized && !keepsCodes ? "f16" : storedFormat(tensor);
+    if (tensor.quantized) quantized.add(format);
+    const count = tensor.shape.reduce((product, side) => product * side, 1);
+    elements.set(format, (elements.get(format) ?? 0) + count);
   }
-  return [...bytes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "bf16";
+  if (quantized.size > 1) return "f16";
+  return [...elements].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "bf16";
+}
+
+/** The format in which a tensor can be kept as it is stored. */
+function storedFormat({ dtype, quantized, lora }: TensorRef): WeightDtype {
+  if (quantized === undefined) return STORED[dtype];
+  const { layout, codes, scales, bits = 8, group = 0 } = quantized;
+  if (layout === "channels" && !lora) return codes.dtype === "I8" ? "int8" : "fp8";
+  const isInt4 = layout !== "blocks" && layout !== "channels" && bits <= 4 && group % 32 === 0;
+  return isInt4 && scales.dtype === "F16" && !lora ? "int4" : "f16";
 }
 
 /** What the native side needs to load a model on a device. */
@@ -45,7 +81,7 @@ export function nativeSpec(
   { device, library }: DeviceChoice = chooseDevice(options.device),
 ) {
   const { config, checkpoint, seed } = resolved;
-  const weights = partDtypes(resolved, options.weights);
+  const weights = partDtypes(resolved, options.weights, device);
   const common = {
     config: nativeConfig(config),
     weights,

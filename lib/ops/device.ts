@@ -3,7 +3,7 @@ import { chooseDevice } from "../devices.js";
 import { callNative } from "../native.js";
 import { type NativeOps, opsNative } from "./native.js";
 import { KvCache, resourceHandle, Weight } from "./resources.js";
-import type { FloatDtype, KvShape, Matrix, OpsInfo, OpsOptions, OpTiming } from "./types.js";
+import type { FloatDtype, KvShape, Matrix, OpsInfo, OpsOptions, OpTiming, WeightFormat } from "./types.js";
 
 /** What the operations stand on: one open device, the weights and caches on it, the clock. */
 export abstract class OpsDevice {
@@ -34,7 +34,7 @@ export abstract class OpsDevice {
   weight(
     data: Float32Array,
     shape: readonly [out: number, inputs: number],
-    dtype: FloatDtype = "f32",
+    dtype: WeightFormat = "f32",
   ): Weight {
     return this.#load(data, shape, dtype, "matrix");
   }
@@ -112,7 +112,7 @@ export abstract class OpsDevice {
   #load(
     data: Float32Array,
     shape: readonly [out: number, inputs: number],
-    dtype: FloatDtype,
+    dtype: WeightFormat,
     layout: "matrix" | "table",
   ): Weight {
     if (!Array.isArray(shape) || shape.length !== 2) {

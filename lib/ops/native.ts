@@ -1,5 +1,5 @@
 import { native } from "../native.js";
-import type { FloatDtype, KvShape, OpsInfo, OpsOptions } from "./types.js";
+import type { KvShape, OpsInfo, OpsOptions, WeightFormat } from "./types.js";
 
 export interface NativeResource {
   /** Never given twice in a process. */
@@ -14,7 +14,7 @@ export interface NativeOps {
     data: Float32Array;
     out: number;
     in: number;
-    dtype: FloatDtype;
+    dtype: WeightFormat;
     layout: "matrix" | "table";
   }): NativeResource;
   kvCache(shape: Required<KvShape>): NativeResource;

@@ -1,6 +1,6 @@
 import { optionError } from "../check.js";
 import { HoneybeeError } from "../errors.js";
-import type { FloatDtype, KvShape } from "./types.js";
+import type { KvShape, WeightFormat } from "./types.js";
 
 /** Something on a device that an operation takes by its handle. */
 abstract class Resource {
@@ -61,12 +61,12 @@ abstract class Resource {
 export class Weight extends Resource {
   readonly shape: readonly [out: number, inputs: number];
   /** Of the stored values, and so of the product. */
-  readonly dtype: FloatDtype;
+  readonly dtype: WeightFormat;
 
   /** @internal */
   constructor(
     shape: readonly [out: number, inputs: number],
-    dtype: FloatDtype,
+    dtype: WeightFormat,
     ...resource: ConstructorParameters<typeof Resource>
   ) {
     super(...resource);

@@ -3,6 +3,9 @@ import type { GenerationOptions } from "../model/options.js";
 /** The dtypes that matrices have on a device. Values cross as float32 and are rounded on the way there. */
 export type FloatDtype = "f32" | "bf16" | "f16";
 
+/** What a weight may be kept as: int8 and fp8 (e4m3) have a scale a row, int4 a scale and a zero for 32 columns. */
+export type WeightFormat = FloatDtype | "int8" | "int4" | "fp8";
+
 /** A row-major matrix [rows, cols]. */
 export interface Matrix {
   readonly data: Float32Array;
@@ -31,8 +34,8 @@ export interface KvShape {
   readonly headDim: number;
   /** Of all sequences together. */
   readonly blocks: number;
-  /** "f32" (default) or "bf16". */
-  readonly dtype?: "f32" | "bf16" | undefined;
+  /** "f32" (default), "bf16", "int8", or on a GPU "fp8". */
+  readonly dtype?: "f32" | "bf16" | "int8" | "fp8" | undefined;
 }
 
 /** Which rows belong to which sequence, and where its keys and values lie in the cache. */

@@ -51,13 +51,14 @@ void check_linear(const char* op, const Tensor& x, const Weight& w, const Tensor
   if (bias != nullptr) check_parameter(op, "bias", *bias, 1, w.out());
 }
 
-void check_source(const char* op, const RowSource& source, Dtype dtype) {
+void check_source(const char* op, const RowSource& source, Dtype dtype, bool quantized) {
   check(source.rows() > 0 && source.cols() > 0, op, "the matrix [", source.rows(), ", ", source.cols(),
         "] is empty");
-  for (const Dtype d : {source.dtype(), dtype}) {
-    check(d == Dtype::kF32 || d == Dtype::kBF16 || d == Dtype::kF16, op, "weights are f32, bf16 or f16, not ",
-          dtype_name(d));
-  }
+  const auto is_float = [](Dtype d) { return d == Dtype::kF32 || d == Dtype::kBF16 || d == Dtype::kF16; };
+  check(is_float(source.dtype()), op, "weights are read as f32, bf16 or f16, not ",
+        dtype_name(source.dtype()));
+  check(is_float(dtype) || (quantized && is_quantized(dtype)), op, "weights are f32, bf16",
+        quantized ? ", f16, int8, int4 or fp8, not " : " or f16, not ", dtype_name(dtype));
 }
 
 void check_batch(const char* op, const PagedBatch& batch, const KvCache& cache, int64_t rows, int64_t layer) {
@@ -88,12 +89,12 @@ void check_indices(const char* op, const char* what, const Tensor& t, int64_t ro
 }  // namespace
 
 std::unique_ptr<Weight> Backend::load_matrix(const RowSource& source, Dtype dtype) {
-  check_source("load_matrix", source, dtype);
+  check_source("load_matrix", source, dtype, true);
   return do_load_matrix(source, dtype);
 }
 
 std::unique_ptr<Weight> Backend::load_table(const RowSource& source, Dtype dtype) {
-  check_source("load_table", source, dtype);
+  check_source("load_table", source, dtype, false);
   return do_load_table(source, dtype);
 }
 
@@ -102,8 +103,9 @@ std::unique_ptr<KvCache> Backend::make_kv_cache(const KvShape& shape) {
   check(shape.layers > 0 && shape.kv_heads > 0 && shape.head_dim > 0 && shape.blocks > 0, op, "the shape ",
         shape.layers, " layers x ", shape.kv_heads, " heads x ", shape.head_dim, " x ", shape.blocks,
         " blocks has an empty side");
-  check(shape.dtype == Dtype::kF32 || shape.dtype == Dtype::kBF16, op, "dtype ", dtype_name(shape.dtype),
-        " is not f32 or bf16");
+  const bool known = shape.dtype == Dtype::kF32 || shape.dtype == Dtype::kBF16 ||
+                     shape.dtype == Dtype::kInt8 || shape.dtype == Dtype::kFp8;
+  check(known, op, "dtype ", dtype_name(shape.dtype), " is not f32, bf16, int8 or fp8");
   return do_make_kv_cache(shape);
 }
 

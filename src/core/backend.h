@@ -94,7 +94,7 @@ class Backend {
   virtual std::unique_ptr<Backend> beside() { return nullptr; }
 
   // Weights, read slice by slice and laid out on the way. `dtype`: f32, bf16 or f16.
-  /// For `linear`.
+  /// For `linear`; int8, int4 and fp8 too (core/quantize.h).
   std::unique_ptr<Weight> load_matrix(const RowSource& source, Dtype dtype);
   /// For `embed`; kept as rows.
   std::unique_ptr<Weight> load_table(const RowSource& source, Dtype dtype);

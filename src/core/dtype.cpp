@@ -1,5 +1,8 @@
 #include "core/dtype.h"
 
+#include <cmath>
+#include <limits>
+
 #include "core/error.h"
 
 namespace honeybee {
@@ -41,6 +44,40 @@ float float_from_f16(uint16_t value) {
   float out;
   std::memcpy(&out, &bits, 4);
   return out;
+}
+
+uint8_t fp8_from_float(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  const auto sign = static_cast<uint8_t>((bits >> 24) & 0x80u);
+  bits &= 0x7fffffffu;
+  if (bits > 0x7f800000u) return sign | 0x7fu;
+  if (bits >= 0x43e00000u) return sign | 0x7eu;  // 448 and more, infinity too
+  if (bits < 0x3c800000u) {
+    // Below 2^-6 the step is 2^-9: adding 2^14, whose last place is 2^-9, lets the float adder round.
+    float magnitude;
+    std::memcpy(&magnitude, &bits, 4);
+    magnitude += 0x1p14f;
+    uint32_t shifted;
+    std::memcpy(&shifted, &magnitude, 4);
+    return sign | static_cast<uint8_t>(shifted & 0xfu);
+  }
+  const uint32_t rounded = bits + 0x7ffffu + ((bits >> 20) & 1u);
+  return sign | static_cast<uint8_t>((rounded >> 20) - (120u << 3));
+}
+
+float float_from_fp8(uint8_t value) {
+  const int exponent = (value >> 3) & 0xf;
+  const int mantissa = value & 7;
+  float magnitude;
+  if ((value & 0x7f) == 0x7f) {
+    magnitude = std::numeric_limits<float>::quiet_NaN();
+  } else if (exponent == 0) {
+    magnitude = static_cast<float>(mantissa) * 0x1p-9f;
+  } else {
+    magnitude = std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
+  }
+  return (value & 0x80) != 0 ? -magnitude : magnitude;
 }
 
 void convert_to_float(Dtype from, const void* source, float* target, size_t count) {

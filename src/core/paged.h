@@ -15,8 +15,16 @@ struct KvShape {
   int64_t layers = 0;
   int64_t kv_heads = 0;
   int64_t head_dim = 0;
-  int64_t blocks = 0;         ///< blocks of kKvBlock tokens, shared by all sequences
-  Dtype dtype = Dtype::kF32;  ///< f32 or bf16
+  int64_t blocks = 0;  ///< blocks of kKvBlock tokens, shared by all sequences
+  /// f32, bf16, int8 or fp8; of the last two each key and value of a head has an f32 scale of its own.
+  Dtype dtype = Dtype::kF32;
+
+  /// Bytes of one block, of all layers.
+  int64_t block_bytes() const {
+    const int64_t scale = is_quantized(dtype) ? static_cast<int64_t>(sizeof(float)) : 0;
+    const int64_t vector = head_dim * static_cast<int64_t>(dtype_size(dtype)) + scale;
+    return 2 * layers * kv_heads * kKvBlock * vector;
+  }
 };
 
 /// Keys and values of every layer; how they lie in memory is the business of the backend that made it.

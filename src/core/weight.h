@@ -18,7 +18,8 @@ class Weight {
   int64_t out() const { return out_; }
   int64_t in() const { return in_; }
   /// Of the stored values, and so of the product: f32 multiplies in f32, bf16 rounds the activations to bf16
-  /// inside the product only, f16 multiplies in f32.
+  /// inside the product only, f16 multiplies in f32. How int8, int4 and fp8 are multiplied is the backend's
+  /// choice; each row of activations is treated by itself.
   Dtype dtype() const { return dtype_; }
   virtual size_t bytes() const = 0;
 

@@ -51,7 +51,7 @@ void attention(Cpu& cpu, const Tensor& q, const Tensor& k, const Tensor& v, cons
   const auto attend = dot ? kernels.bf16_dot.attend : kernels.f32.attend;
   (dot ? bf16_variants : f32_variants).ran(isa);
 
-  const KeyLayout layout(q.cols / shape.heads, dot);
+  const KeyLayout layout(q.cols / shape.heads, dot ? KeyFormat::kBf16 : KeyFormat::kF32);
   const PackedHeads packed =
       pack_heads(cpu, k, v, shape, layout, dot ? kernels.append_bf16 : kernels.append_f32);
   const int64_t work_size = attention_work_size(layout.padded_dim);

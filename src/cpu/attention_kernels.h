@@ -10,22 +10,31 @@ namespace honeybee::cpu {
 /// values, so that one vector holds neighbouring dimensions of one key:
 ///   f32    K [dim][16]          V [16][padded_dim]
 ///   bf16   K [dim / 2][16][2]   V [8][padded_dim][2]   (pairs of dimensions; pairs of keys)
+///   int8   K [dim][16]          V [16][padded_dim], then the scales of 16 keys and of 16 values in f32
 inline constexpr int64_t kKeyBlock = 16;
+
+enum class KeyFormat : uint8_t { kF32, kBf16, kInt8 };
 
 /// Where the parts of a block are, in bytes. Dimensions are padded for whole vectors of every instruction
 /// set.
 struct KeyLayout {
-  explicit constexpr KeyLayout(int64_t head_dim, bool bf16)
+  constexpr KeyLayout(int64_t head_dim, KeyFormat format)
       : dim(head_dim),
         padded_dim((head_dim + 15) / 16 * 16),
-        steps(bf16 ? (head_dim + 1) / 2 : head_dim),
-        values_at(steps * kKeyBlock * 4),
-        bytes(values_at + kKeyBlock * padded_dim * (bf16 ? 2 : 4)) {}
+        steps(format == KeyFormat::kBf16 ? (head_dim + 1) / 2 : head_dim),
+        values_at(format == KeyFormat::kInt8 ? padded_dim * kKeyBlock : steps * kKeyBlock * 4),
+        scales_at(values_at + kKeyBlock * padded_dim * value_size(format)),
+        bytes(format == KeyFormat::kInt8 ? scales_at + 2 * kKeyBlock * 4 : scales_at) {}
+
+  static constexpr int64_t value_size(KeyFormat format) {
+    return format == KeyFormat::kInt8 ? 1 : format == KeyFormat::kBf16 ? 2 : 4;
+  }
 
   int64_t dim;
   int64_t padded_dim;
-  int64_t steps;      ///< 64-byte rows of K: dimensions, or pairs of them
+  int64_t steps;      ///< rows of K: dimensions, or pairs of them
   int64_t values_at;  ///< offset of V
+  int64_t scales_at;  ///< offset of the scales of int8
   int64_t bytes;      ///< of one block; a multiple of 64
 };
 
@@ -69,10 +78,13 @@ struct AttentionKernels {
   AttendKernels f32;
   AttendKernels bf16;      ///< queries and probabilities stay f32
   AttendKernels bf16_dot;  ///< both rounded to bf16 for the dot instruction; null without it
+  AttendKernels int8;      ///< queries and probabilities stay f32
   void (*combine)(const QueryTile& tile, int64_t dim, const float* partials, int64_t ranges, float* work);
   /// Writes one key and value [dim] to position `slot` of a block.
-  void (*append_f32)(const float* k, const float* v, int64_t dim, int64_t slot, char* block);
-  void (*append_bf16)(const float* k, const float* v, int64_t dim, int64_t slot, char* block);
+  using Append = void (*)(const float* k, const float* v, int64_t dim, int64_t slot, char* block);
+  Append append_f32;
+  Append append_bf16;
+  Append append_int8;  ///< codes of ±127; scale = max |x| / 127, NaN if a value is not finite
   /// x [dim] rotated by cos_sin [dim]: dim / 2 cosines, then sines. y may be x.
   void (*rope)(const float* x, const float* cos_sin, int64_t dim, float* y);
 };

@@ -6,7 +6,8 @@ namespace honeybee::cpu::HB_ISA {
 // Blocks of f32. `Element` is what queries and probabilities are kept as.
 struct F32Blocks {
   using Element = float;
-  static constexpr bool kBf16 = false;
+  static constexpr KeyFormat kFormat = KeyFormat::kF32;
+  static constexpr int64_t kLaneBytes = 4;  // of a key in a row of K, and of a dimension in a row of V
 
   HB_INLINE static int64_t query_stride(const KeyLayout& layout) { return layout.padded_dim; }
   HB_INLINE static void store_element(float* p, Vec v) { store(p, v); }
@@ -48,7 +49,8 @@ struct F32Blocks {
 // Blocks of bf16 that are widened on the way.
 struct Bf16Blocks {
   using Element = float;
-  static constexpr bool kBf16 = true;
+  static constexpr KeyFormat kFormat = KeyFormat::kBf16;
+  static constexpr int64_t kLaneBytes = 4;
 
   HB_INLINE static int64_t query_stride(const KeyLayout& layout) { return layout.padded_dim; }
   HB_INLINE static void store_element(float* p, Vec v) { store(p, v); }
@@ -94,13 +96,59 @@ struct Bf16Blocks {
   }
 };
 
+// Blocks of int8. The scales of keys join the scores', those of values the probabilities.
+struct Int8Blocks {
+  using Element = float;
+  static constexpr KeyFormat kFormat = KeyFormat::kInt8;
+  static constexpr int64_t kLaneBytes = 1;
+
+  HB_INLINE static int64_t query_stride(const KeyLayout& layout) { return layout.padded_dim; }
+  HB_INLINE static void store_element(float* p, Vec v) { store(p, v); }
+
+  template <int rows, int vecs>
+  HB_INLINE static void score_step(const float* q, int64_t q_stride, const char* const (&keys)[vecs],
+                                   int64_t step, Vec (&sums)[rows][vecs]) {
+    Vec k[vecs];
+#pragma GCC unroll 8
+    for (int j = 0; j < vecs; j++) k[j] = load_i8(keys[j] + step * kKeyBlock);
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+      const Vec x = broadcast(q[r * q_stride + step]);
+#pragma GCC unroll 8
+      for (int j = 0; j < vecs; j++) sums[r][j] = fma(x, k[j], sums[r][j]);
+    }
+  }
+
+  template <int rows, int vecs>
+  HB_INLINE static void value_block(const float* p, const char* values, int64_t keys, int64_t padded_dim,
+                                    Vec (&sums)[rows][vecs]) {
+    for (int64_t key = 0; key < keys; key++, values += padded_dim) {
+      Vec value[vecs];
+#pragma GCC unroll 8
+      for (int j = 0; j < vecs; j++) value[j] = load_i8(values + j * kLanes);
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; r++) {
+        const Vec x = broadcast(p[r * kKeyRange + key]);
+#pragma GCC unroll 8
+        for (int j = 0; j < vecs; j++) sums[r][j] = fma(x, value[j], sums[r][j]);
+      }
+    }
+  }
+};
+
+// The scales of the `first` … keys of a block of int8, of its keys (part 0) or values (1).
+HB_INLINE Vec block_scales(const char* block, const KeyLayout& layout, int part, int64_t first) {
+  return load(reinterpret_cast<const float*>(block + layout.scales_at) + part * kKeyBlock + first);
+}
+
 // Processors with tiles have the dot instruction at half the rate of the float one, so it is left out there.
 #if defined(__AVX512BF16__) && !defined(__AMX_TILE__)
 #define HB_DOT_BLOCKS
 // Blocks of bf16 against queries and probabilities rounded to bf16.
 struct Bf16DotBlocks {
   using Element = uint16_t;
-  static constexpr bool kBf16 = true;
+  static constexpr KeyFormat kFormat = KeyFormat::kBf16;
+  static constexpr int64_t kLaneBytes = 4;
 
   HB_INLINE static int64_t query_stride(const KeyLayout& layout) { return layout.padded_dim; }
   // The instruction takes subnormal values for zero, as the products do.
@@ -160,11 +208,11 @@ constexpr int tile_vecs(int rows) {
 
 template <class Format, int rows, int vecs>
 HB_INLINE void score_vecs(const typename Format::Element* q, int64_t q_stride, const char* const* block,
-                          int64_t first, int64_t steps, float scale, float* scores) {
+                          int64_t first, const KeyLayout& layout, float scale, float* scores) {
   const char* keys[vecs];
   for (int j = 0; j < vecs; j++) {
     const int64_t key = first + j * kLanes;
-    keys[j] = block[key / kKeyBlock] + key % kKeyBlock * 4;
+    keys[j] = block[key / kKeyBlock] + key % kKeyBlock * Format::kLaneBytes;
   }
   Vec sums[rows][vecs];
 #pragma GCC unroll 8
@@ -172,27 +220,29 @@ HB_INLINE void score_vecs(const typename Format::Element* q, int64_t q_stride, c
 #pragma GCC unroll 8
     for (int j = 0; j < vecs; j++) sums[r][j] = zero();
   }
-  for (int64_t step = 0; step < steps; step++) Format::score_step(q, q_stride, keys, step, sums);
+  for (int64_t step = 0; step < layout.steps; step++) Format::score_step(q, q_stride, keys, step, sums);
 #pragma GCC unroll 8
-  for (int r = 0; r < rows; r++) {
+  for (int j = 0; j < vecs; j++) {
+    const int64_t key = first + j * kLanes;
+    Vec scales = broadcast(scale);
+    if constexpr (Format::kFormat == KeyFormat::kInt8)
+      scales = scales * block_scales(block[key / kKeyBlock], layout, 0, key % kKeyBlock);
 #pragma GCC unroll 8
-    for (int j = 0; j < vecs; j++) {
-      store(scores + r * kKeyRange + first + j * kLanes, sums[r][j] * broadcast(scale));
-    }
+    for (int r = 0; r < rows; r++) store(scores + r * kKeyRange + key, sums[r][j] * scales);
   }
 }
 
 /// scores [rows][kKeyRange] = scale · q kᵀ for `keys` keys, a multiple of kKeyBlock.
 template <class Format, int rows>
 HB_INLINE void score_keys(const typename Format::Element* q, int64_t q_stride, const char* const* block,
-                          int64_t keys, int64_t steps, float scale, float* scores) {
+                          int64_t keys, const KeyLayout& layout, float scale, float* scores) {
   constexpr int kVecs = tile_vecs(rows);
   int64_t key = 0;
   for (; key + kVecs * kLanes <= keys; key += kVecs * kLanes) {
-    score_vecs<Format, rows, kVecs>(q, q_stride, block, key, steps, scale, scores);
+    score_vecs<Format, rows, kVecs>(q, q_stride, block, key, layout, scale, scores);
   }
   for (; key < keys; key += kLanes) {
-    score_vecs<Format, rows, 1>(q, q_stride, block, key, steps, scale, scores);
+    score_vecs<Format, rows, 1>(q, q_stride, block, key, layout, scale, scores);
   }
 }
 
@@ -207,8 +257,8 @@ HB_INLINE void weigh_vecs(const typename Format::Element* p, const char* const* 
   }
   for (int64_t key = 0; key < keys; key += kKeyBlock) {
     const int64_t count = keys - key < kKeyBlock ? keys - key : kKeyBlock;
-    Format::value_block(p + key, block[key / kKeyBlock] + layout.values_at + first * 4, count,
-                        layout.padded_dim, sums);
+    Format::value_block(p + key, block[key / kKeyBlock] + layout.values_at + first * Format::kLaneBytes,
+                        count, layout.padded_dim, sums);
   }
 #pragma GCC unroll 8
   for (int r = 0; r < rows; r++) {

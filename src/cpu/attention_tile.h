@@ -44,6 +44,14 @@ HB_INLINE void softmax_range(float* scores, int64_t keys, int64_t padded, typena
   *total = reduce_add(sums[0] + sums[1]);
 }
 
+// Powers of the first `keys` keys times the scales of their values; scales behind them may be anything.
+HB_INLINE void scale_powers(float* powers, int64_t keys, const char* const* block, const KeyLayout& layout) {
+  for_each_vec(keys, [&](int64_t i, auto lanes) {
+    const Vec scales = block_scales(block[i / kKeyBlock], layout, 1, i % kKeyBlock);
+    store(powers + i, load(powers + i) * scales, lanes);
+  });
+}
+
 // One range of `rows` (a power of two, the tile's count rounded up) queries into `partials`.
 template <class Format, int rows>
 HB_INLINE void range_of_rows(const QueryTile& tile, const KeyBlocks& blocks, const KeyLayout& layout,
@@ -61,15 +69,15 @@ HB_INLINE void range_of_rows(const QueryTile& tile, const KeyBlocks& blocks, con
   }
   float* scores = work;
   auto* powers = reinterpret_cast<typename Format::Element*>(work + kQueryTile * kKeyRange);
-  score_keys<Format, rows>(queries, Format::query_stride(layout), block, padded, layout.steps, scale, scores);
+  score_keys<Format, rows>(queries, Format::query_stride(layout), block, padded, layout, scale, scores);
   for (int r = 0; r < rows; r++) {
     const int64_t seen = r < tile.count ? tile.keys[r] - begin : 0;
     const Partial p = partial_of(partials, r, layout.padded_dim);
-    softmax_range<Format>(scores + r * kKeyRange,
-                          seen < 0      ? 0
-                          : seen < keys ? seen
-                                        : keys,
-                          padded, powers + r * kKeyRange, p.largest, p.total);
+    const int64_t counted = seen < 0 ? 0 : seen < keys ? seen : keys;
+    softmax_range<Format>(scores + r * kKeyRange, counted, padded, powers + r * kKeyRange, p.largest,
+                          p.total);
+    if constexpr (Format::kFormat == KeyFormat::kInt8)
+      scale_powers(powers + r * kKeyRange, counted, block, layout);
   }
   weigh_values<Format, rows>(powers, block, keys, layout, partials, layout.padded_dim + 16);
 }
@@ -142,7 +150,7 @@ HB_INLINE typename Format::Element* load_queries(const QueryTile& tile, const Ke
 
 template <class Format>
 static void attend(const QueryTile& tile, const KeyBlocks& blocks, int64_t dim, float scale, float* work) {
-  const KeyLayout layout(dim, Format::kBf16);
+  const KeyLayout layout(dim, Format::kFormat);
   const auto* queries = load_queries<Format>(tile, layout, work);
   float* state = work + kQueryTile * layout.padded_dim;
   float* next = state + partial_size(layout.padded_dim);
@@ -158,14 +166,14 @@ static void attend(const QueryTile& tile, const KeyBlocks& blocks, int64_t dim, 
 template <class Format>
 static void attend_range(const QueryTile& tile, const KeyBlocks& blocks, int64_t dim, float scale,
                          int64_t range, float* work, float* partial) {
-  const KeyLayout layout(dim, Format::kBf16);
+  const KeyLayout layout(dim, Format::kFormat);
   const auto* queries = load_queries<Format>(tile, layout, work);
   range_into<Format>(tile, blocks, layout, scale, range, queries, work + kQueryTile * layout.padded_dim,
                      partial);
 }
 
 static void combine(const QueryTile& tile, int64_t dim, const float* partials, int64_t ranges, float* work) {
-  const KeyLayout layout(dim, false);
+  const KeyLayout layout(dim, KeyFormat::kF32);
   const int64_t size = partial_size(layout.padded_dim);
   for (int64_t i = 0; i < size; i++) work[i] = partials[i];
   for (int64_t range = 1; range < ranges; range++) {
@@ -175,7 +183,7 @@ static void combine(const QueryTile& tile, int64_t dim, const float* partials, i
 }
 
 static void append_f32(const float* k, const float* v, int64_t dim, int64_t slot, char* block) {
-  const KeyLayout layout(dim, false);
+  const KeyLayout layout(dim, KeyFormat::kF32);
   auto* keys = reinterpret_cast<float*>(block) + slot;
   auto* values = reinterpret_cast<float*>(block + layout.values_at) + slot * layout.padded_dim;
   for (int64_t i = 0; i < dim; i++) keys[i * kKeyBlock] = k[i];
@@ -183,7 +191,7 @@ static void append_f32(const float* k, const float* v, int64_t dim, int64_t slot
 }
 
 static void append_bf16(const float* k, const float* v, int64_t dim, int64_t slot, char* block) {
-  const KeyLayout layout(dim, true);
+  const KeyLayout layout(dim, KeyFormat::kBf16);
   auto* keys = reinterpret_cast<uint16_t*>(block) + slot * 2;
   auto* values =
       reinterpret_cast<uint16_t*>(block + layout.values_at) + slot / 2 * layout.padded_dim * 2 + slot % 2;
@@ -197,6 +205,36 @@ static void append_bf16(const float* k, const float* v, int64_t dim, int64_t slo
     for (int i = 0; i < lanes; i += 2) __builtin_memcpy(keys + (c + i) / 2 * kKeyBlock * 2, key + i, 4);
     for (int i = 0; i < lanes; i++) values[(c + i) * 2] = value[i];
   }
+}
+
+// x as `dim` codes that lie `stride` apart; returns the scale.
+static float quantize_head(const float* x, int64_t dim, int8_t* codes, int64_t stride) {
+  Vec most = zero();
+  Vec not_finite = zero();
+  for_each_vec(dim, [&](int64_t i, auto lanes) {
+    const Vec v = load(x + i, lanes);
+    most = max(most, abs(v));
+    not_finite = not_finite + (v - v);
+  });
+  const float scale = reduce_max(most) / 127.0f;
+  const float spoiled = reduce_add(not_finite);
+  const Vec inverse = broadcast(scale >= 0x1p-126f && spoiled == 0.0f ? 1.0f / scale : 0.0f);
+  for (int64_t c = 0; c < dim; c += kLanes) {
+    const int lanes = static_cast<int>(dim - c < kLanes ? dim - c : kLanes);
+    alignas(64) float rounded[kLanes];
+    store(rounded, round(load_n(x + c, lanes) * inverse));
+    for (int i = 0; i < lanes; i++)
+      codes[(c + i) * stride] = spoiled == 0.0f ? static_cast<int8_t>(rounded[i]) : int8_t{0};
+  }
+  return scale + spoiled;
+}
+
+static void append_int8(const float* k, const float* v, int64_t dim, int64_t slot, char* block) {
+  const KeyLayout layout(dim, KeyFormat::kInt8);
+  auto* const scales = reinterpret_cast<float*>(block + layout.scales_at);
+  auto* const values = reinterpret_cast<int8_t*>(block + layout.values_at) + slot * layout.padded_dim;
+  scales[slot] = quantize_head(k, dim, reinterpret_cast<int8_t*>(block) + slot, kKeyBlock);
+  scales[kKeyBlock + slot] = quantize_head(v, dim, values, 1);
 }
 
 // The half-rotation convention: dimension i turns with dimension i + dim / 2.
@@ -220,9 +258,11 @@ const AttentionKernels attention_kernels = {
 #else
     .bf16_dot = {nullptr, nullptr},
 #endif
+    .int8 = {attend<Int8Blocks>, attend_range<Int8Blocks>},
     .combine = combine,
     .append_f32 = append_f32,
     .append_bf16 = append_bf16,
+    .append_int8 = append_int8,
     .rope = rope,
 };
 

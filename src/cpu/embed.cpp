@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "cpu/convert.h"
+#include "cpu/matrix.h"
 #include "cpu/ops.h"
-#include "cpu/packed_matrix.h"
 #include "cpu/parallel.h"
 
 namespace honeybee::cpu {
@@ -36,8 +36,8 @@ std::unique_ptr<Weight> load_table(Cpu& cpu, const RowSource& source, Dtype dtyp
 void embed(Cpu& cpu, const Weight& table, const Tensor& ids, const Tensor& y) {
   require_f32("embed", {&y});
   const auto* const rows = dynamic_cast<const RowTable*>(&table);
-  const auto* const packed = dynamic_cast<const PackedMatrix*>(&table);
-  require(rows != nullptr || packed != nullptr, ErrorCode::kOption,
+  const auto* const matrix = dynamic_cast<const Matrix*>(&table);
+  require(rows != nullptr || matrix != nullptr, ErrorCode::kOption,
           "embed: the table belongs to another backend, expected one that this backend loaded");
   for_each_row(cpu, y.rows, y.cols, [&](int64_t r) {
     const int64_t id = *ids.row<int32_t>(r);
@@ -46,7 +46,7 @@ void embed(Cpu& cpu, const Weight& table, const Tensor& ids, const Tensor& y) {
     } else if (rows != nullptr) {
       convert(cpu.isa, table.dtype(), rows->row(id), Dtype::kF32, y.row<float>(r), y.cols);
     } else {
-      packed->read_row(id, y.row<float>(r));
+      matrix->read_row(id, y.row<float>(r));
     }
   });
 }

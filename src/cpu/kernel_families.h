@@ -5,6 +5,7 @@
 #include "cpu/convert_kernels.h"
 #include "cpu/deformable_kernels.h"
 #include "cpu/elementwise_kernels.h"
+#include "cpu/integer_kernels.h"
 #include "cpu/linear_kernels.h"
 #include "cpu/norm_kernels.h"
 #include "cpu/pool_kernels.h"

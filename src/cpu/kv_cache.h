@@ -7,12 +7,18 @@ namespace honeybee::cpu {
 
 static_assert(kKeyBlock == kKvBlock);
 
+constexpr KeyFormat key_format(Dtype dtype) {
+  return dtype == Dtype::kInt8   ? KeyFormat::kInt8
+         : dtype == Dtype::kBF16 ? KeyFormat::kBf16
+                                 : KeyFormat::kF32;
+}
+
 /// Keys and values as [layers][blocks][kv_heads] blocks of KeyLayout, zero at first.
 class BlockCache final : public KvCache {
  public:
   explicit BlockCache(const KvShape& shape)
       : KvCache(shape),
-        layout_(shape.head_dim, shape.dtype == Dtype::kBF16),
+        layout_(shape.head_dim, key_format(shape.dtype)),
         memory_(static_cast<size_t>(shape.layers * shape.blocks * stride())) {}
 
   const KeyLayout& layout() const { return layout_; }

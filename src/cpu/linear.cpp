@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "cpu/fp8_linear.h"
+#include "cpu/integer_linear.h"
 #include "cpu/linear_pack.h"
 #include "cpu/ops.h"
 #include "cpu/packed_matrix.h"
@@ -77,6 +79,10 @@ int64_t task_rows(int64_t rows, int64_t panels, int threads, int64_t unit) {
 void multiply(Cpu& cpu, const Tensor& x, const Weight& weight, const Tensor* bias, const Tensor& y,
               bool accumulate) {
   require_f32("linear", {&x, &y});
+  if (const auto* const integers = dynamic_cast<const IntegerMatrix*>(&weight); integers != nullptr)
+    return integer_linear(cpu, x, *integers, bias, y, accumulate);
+  if (const auto* const fp8 = dynamic_cast<const Fp8Matrix*>(&weight); fp8 != nullptr)
+    return fp8_linear(cpu, x, *fp8, bias, y, accumulate);
   const auto* const w = dynamic_cast<const PackedMatrix*>(&weight);
   require(w != nullptr, ErrorCode::kOption,
           "linear: the weight is a table or belongs to another backend, expected one of load_matrix");

@@ -68,6 +68,20 @@ struct Bf16Weights {
   HB_INLINE static Vec add_product(Vec x, Vec w, Vec sum) { return fma(x, w, sum); }
 };
 
+// The weight times 2^-8, and so the sum.
+struct Fp8Weights {
+  using X = float;
+  using W = uint8_t;
+  static constexpr int kWidth = 1;
+  static constexpr int kParts = 1;
+  template <int>
+  HB_INLINE static Vec weights(const W* w) {
+    return load_f8(w);
+  }
+  HB_INLINE static Vec value(const X* x) { return broadcast(*x); }
+  HB_INLINE static Vec add_product(Vec x, Vec w, Vec sum) { return fma(x, w, sum); }
+};
+
 struct Bf16Pairs {
   using X = uint16_t;
   using W = uint16_t;
@@ -224,6 +238,13 @@ void panel_product(const PanelProduct& p) {
         tile_rows(job, p.rows);
       }
     }
+  }
+}
+
+inline void unpack_fp8(const uint8_t* panel, int64_t k, uint16_t* target) {
+  for (int64_t i = 0; i < k; i += 2, panel += 2 * kPanel, target += 2 * kPanel) {
+    for (int n = 0; n < kPanel; n += kLanes)
+      store_pairs(target + 2 * n, make_pairs(load_f8(panel + n), load_f8(panel + kPanel + n)));
   }
 }
 

@@ -6,7 +6,7 @@
 namespace honeybee::cpu {
 
 /// Output columns of a panel of a PackedMatrix, which holds weights as [k][64] (f32, f16) or [k/2][64][2]
-/// (bf16).
+/// (bf16), and of an Fp8Matrix, [k][64].
 inline constexpr int kPanel = 64;
 
 /// y[rows, cols] = x[rows, k] · panel (+ bias) (+ y): some rows of the product with one panel.
@@ -30,6 +30,10 @@ struct LinearKernels {
   Kernel f32;   ///< float activations
   Kernel f16;   ///< float activations
   Kernel bf16;  ///< float activations
+  /// Float activations; the panel [k][64] holds e4m3 without NaN, and what is added is 2^-8 of the product.
+  Kernel fp8;
+  /// k rows, an even number, of such a panel to a bf16 panel that `bf16` multiplies to the same sums.
+  void (*unpack_fp8)(const uint8_t* panel, int64_t k, uint16_t* target);
   /// bf16 activations, `k` even and zero padded; where `tiled`, k is a multiple of 32 and x is
   /// [rows/32][2][k/32][16][32] with zero rows at the end. Null where nothing multiplies bf16 by itself.
   Kernel bf16_rounded;
@@ -53,6 +57,8 @@ extern const LinearKernels linear_kernels = {
     .f32 = panel_product<F32Weights>,
     .f16 = panel_product<F16Weights>,
     .bf16 = panel_product<Bf16Weights>,
+    .fp8 = panel_product<Fp8Weights>,
+    .unpack_fp8 = unpack_fp8,
 #if defined(__AMX_BF16__)
     .bf16_rounded = tile_product<AmxTiles>,
     .tiled = true,

@@ -71,16 +71,16 @@ void tile_product(const PanelProduct& p) {
       const uint16_t* const w = panel + k * kPanel + col * 2;
       const int cols = p.cols - col < kSquare ? p.cols - col : kSquare;
       for (int64_t row = 0; row < p.rows; row += kSquare) {
-        const uint16_t* const x = static_cast<const uint16_t*>(p.x) + row * p.k + k * kTile;
+        const uint16_t* const x = static_cast<const uint16_t*>(p.x) + row * p.x_stride + k * kTile;
         const int64_t rows = p.rows - row < kSquare ? p.rows - row : kSquare;
         float* const y = p.y + row * p.y_stride + col;
         if (rows == kSquare && cols == kSquare) {
-          add_square<Tiles>(x, p.k, w, depth, y, p.y_stride);
+          add_square<Tiles>(x, p.x_stride, w, depth, y, p.y_stride);
           continue;
         }
         alignas(64) float sums[kSquare * kSquare] = {};
         copy_sums(y, p.y_stride, sums, kSquare, rows, cols);
-        add_square<Tiles>(x, p.k, w, depth, sums, kSquare);
+        add_square<Tiles>(x, p.x_stride, w, depth, sums, kSquare);
         copy_sums(sums, kSquare, y, p.y_stride, rows, cols);
       }
     }

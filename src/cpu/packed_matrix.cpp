@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "cpu/convert.h"
+#include "cpu/fp8_matrix.h"
+#include "cpu/integer_matrix.h"
 #include "cpu/ops.h"
 #include "cpu/transpose.h"
 
@@ -34,7 +36,7 @@ void transpose_halves(const uint32_t* source, int64_t stride, int64_t pairs, uin
 }  // namespace
 
 PackedMatrix::PackedMatrix(Cpu& cpu, const RowSource& source, Dtype dtype)
-    : Weight(source.rows(), source.cols(), dtype),
+    : Matrix(source.rows(), source.cols(), dtype),
       depth_(round_up(source.cols(), kDepthUnit)),
       memory_(static_cast<size_t>(panels()) * panel_bytes()) {
   const int64_t slice_bytes =
@@ -102,6 +104,9 @@ void PackedMatrix::read_row(int64_t index, float* target) const {
 }
 
 std::unique_ptr<Weight> load_matrix(Cpu& cpu, const RowSource& source, Dtype dtype) {
+  if (dtype == Dtype::kInt8 || dtype == Dtype::kInt4)
+    return std::make_unique<IntegerMatrix>(cpu, source, dtype);
+  if (dtype == Dtype::kFp8) return std::make_unique<Fp8Matrix>(cpu, source);
   return std::make_unique<PackedMatrix>(cpu, source, dtype);
 }
 

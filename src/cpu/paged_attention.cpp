@@ -14,6 +14,34 @@ VariantSet bf16_variants("paged_attention", "bf16", {Isa::kPortable, Isa::kAvx2,
 VariantSet append_f32_variants("rope_append", "f32");
 VariantSet append_bf16_variants("rope_append", "bf16");
 VariantSet dot_variants("paged_attention", "bf16-dot", {Isa::kAvx512Bf16});
+VariantSet int8_variants("paged_attention", "int8");
+VariantSet append_int8_variants("rope_append", "int8");
+
+// The kernels for one dtype of cache, counted as run.
+AttentionKernels::Append choose_append(Isa isa, Dtype cache) {
+  const AttentionKernels& kernels = attention_kernels(isa);
+  switch (cache) {
+    case Dtype::kInt8:
+      append_int8_variants.ran(isa);
+      return kernels.append_int8;
+    case Dtype::kBF16:
+      append_bf16_variants.ran(isa);
+      return kernels.append_bf16;
+    default:
+      append_f32_variants.ran(isa);
+      return kernels.append_f32;
+  }
+}
+
+const AttendKernels& choose_attend(Isa isa, Dtype cache, bool dot) {
+  const AttentionKernels& kernels = attention_kernels(isa);
+  if (cache == Dtype::kInt8) {
+    int8_variants.ran(isa);
+    return kernels.int8;
+  }
+  (dot ? dot_variants : cache == Dtype::kBF16 ? bf16_variants : f32_variants).ran(isa);
+  return dot ? kernels.bf16_dot : cache == Dtype::kBF16 ? kernels.bf16 : kernels.f32;
+}
 
 // One call, as the tasks see it.
 struct Call {
@@ -97,6 +125,8 @@ void attend_split(Cpu& cpu, const Call& call, const AttentionKernels& kernels, c
 }  // namespace
 
 std::unique_ptr<KvCache> make_kv_cache(Cpu&, const KvShape& shape) {
+  require(shape.dtype != Dtype::kFp8, ErrorCode::kOption,
+          "make_kv_cache: an fp8 cache is for GPUs; the CPU has f32, bf16 and int8");
   return std::make_unique<BlockCache>(shape);
 }
 
@@ -113,8 +143,7 @@ void rope_append(Cpu& cpu, const Tensor& q, const Tensor& k, const Tensor& v, co
   const auto& blocks = static_cast<const BlockCache&>(cache);
   const int64_t dim = blocks.layout().dim;
   const AttentionKernels& kernels = attention_kernels(cpu.isa);
-  const auto append = cache.shape().dtype == Dtype::kBF16 ? kernels.append_bf16 : kernels.append_f32;
-  (cache.shape().dtype == Dtype::kBF16 ? append_bf16_variants : append_f32_variants).ran(cpu.isa);
+  const auto append = choose_append(cpu.isa, cache.shape().dtype);
   float* rotated = cpu.scratch.get<float>(0, cpu.pool.threads() * dim);
   int32_t* sequence = cpu.scratch.get<int32_t>(1, q.rows);
   for (int64_t s = 0; s < batch.sequences(); s++) {
@@ -144,12 +173,10 @@ void rope_append(Cpu& cpu, const Tensor& q, const Tensor& k, const Tensor& v, co
 void paged_attention(Cpu& cpu, const Tensor& q, const KvCache& cache, const PagedBatch& batch, int64_t layer,
                      float scale, const Tensor& out) {
   require_f32("paged_attention", {&q, &out});
-  const bool bf16 = cache.shape().dtype == Dtype::kBF16;
-  const bool dot = bf16 && cpu.bf16_isa == Isa::kAvx512Bf16;
+  const bool dot = cache.shape().dtype == Dtype::kBF16 && cpu.bf16_isa == Isa::kAvx512Bf16;
   const Isa isa = dot ? cpu.bf16_isa : cpu.isa;
   const AttentionKernels& kernels = attention_kernels(isa);
-  const AttendKernels& attend = dot ? kernels.bf16_dot : bf16 ? kernels.bf16 : kernels.f32;
-  (dot ? dot_variants : bf16 ? bf16_variants : f32_variants).ran(isa);
+  const AttendKernels& attend = choose_attend(isa, cache.shape().dtype, dot);
 
   const int64_t dim = cache.shape().head_dim;
   const Call call{q,     out,   static_cast<const BlockCache&>(cache),

@@ -6,17 +6,24 @@
 /// compiler say which vector that is, so that one kernel body serves every instruction set:
 ///
 ///   Vec, kLanes                     the vector and its lanes: 16, 8 or 4; + - * / and unary - are built in
-///   load, store, load_n, store_n    unaligned; _n: the first n lanes, 0 <= n <= kLanes, the rest read as
-///   zero load_bf16, store_bf16 (_n)      as floats, stored with rounding to nearest, ties to even; NaN stays
-///   NaN load_f16, store_f16 (_n) zero, broadcast                 one value in every lane fma(a, b, c) a * b
-///   + c, always this function: the compiler contracts nothing max, min(a, b)                  b when either
-///   is NaN sqrt, abs, copy_sign, round     round: to the nearest integer, ties to even select_less(a, b,
-///   yes, no)      a < b ? yes : no scale_by_power(a, n)            a * 2^n for whole -252 <= n <= 252
+///   load, store, load_n, store_n    unaligned; _n: the first n lanes, 0 <= n <= kLanes, the rest read as 0
+///   load_bf16, store_bf16 (_n)      as floats, stored with rounding to nearest, ties to even; NaN stays NaN
+///   load_f16, store_f16 (_n)        likewise
+///   load_i8                         signed bytes
+///   load_f8                         e4m3 times 2^-8, which as a half has the same bits shifted; without NaN
+///   zero, broadcast                 one value in every lane
+///   fma(a, b, c)                    a * b + c, always this function: the compiler contracts nothing
+///   max, min(a, b)                  b when either is NaN
+///   sqrt, abs, copy_sign, round     round: to the nearest integer, ties to even
+///   select_less(a, b, yes, no)      a < b ? yes : no
+///   scale_by_power(a, n)            a * 2^n for whole -252 <= n <= 252
 ///   reduce_add, reduce_max          in an order that only the instruction set decides
 ///   exp, sigmoid, tanh, erf, gelu   this file
 ///
 ///   Pairs                           2 * kLanes bf16, two neighbours to a lane: the layout of bf16 products
-///   load_pairs, broadcast_pair      from 2 * kLanes, or 2, bf16
+///   load_pairs, store_pairs         2 * kLanes bf16
+///   broadcast_pair                  2 bf16 in every lane
+///   make_pairs(even, odd)           of floats that bf16 holds exactly
 ///   even, odd                       the first, or second, of each pair as floats
 ///   dot_pairs(a, b, sum)            sum + a.even * b.even + a.odd * b.odd, in one instruction where
 ///                                   kNativePairs (which treats subnormal bf16 as zero)

@@ -93,8 +93,22 @@ HB_INLINE void store_f16_n(uint16_t* p, Vec v, int n) {
   store_halves_n(p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT), n);
 }
 
+HB_INLINE Vec load_i8(const void* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))));
+}
+HB_INLINE Vec load_f8(const uint8_t* p) {
+  const __m128i bytes = _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  const __m128i magnitude = _mm_slli_epi16(_mm_and_si128(bytes, _mm_set1_epi16(0x7f)), 7);
+  const __m128i sign = _mm_slli_epi16(_mm_and_si128(bytes, _mm_set1_epi16(0x80)), 8);
+  return _mm256_cvtph_ps(_mm_or_si128(magnitude, sign));
+}
+
 HB_INLINE Pairs load_pairs(const uint16_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+HB_INLINE void store_pairs(uint16_t* p, Pairs v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
+HB_INLINE Pairs make_pairs(Vec even, Vec odd) {
+  return _mm256_blend_epi16(_mm256_srli_epi32(_mm256_castps_si256(even), 16), _mm256_castps_si256(odd), 0xaa);
 }
 HB_INLINE Pairs broadcast_pair(const uint16_t* p) {
   int pair;

@@ -80,7 +80,22 @@ HB_INLINE void store_f16_n(uint16_t* p, Vec v, int n) {
   _mm256_mask_storeu_epi16(p, first_lanes(n), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 
+HB_INLINE Vec load_i8(const void* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))));
+}
+HB_INLINE Vec load_f8(const uint8_t* p) {
+  const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m256i magnitude = _mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(0x7f)), 7);
+  const __m256i sign = _mm256_slli_epi16(_mm256_and_si256(bytes, _mm256_set1_epi16(0x80)), 8);
+  return _mm512_cvtph_ps(_mm256_or_si256(magnitude, sign));
+}
+
 HB_INLINE Pairs load_pairs(const uint16_t* p) { return _mm512_loadu_si512(p); }
+HB_INLINE void store_pairs(uint16_t* p, Pairs v) { _mm512_storeu_si512(p, v); }
+HB_INLINE Pairs make_pairs(Vec even, Vec odd) {
+  return _mm512_mask_blend_epi16(0xaaaaaaaa, _mm512_srli_epi32(_mm512_castps_si512(even), 16),
+                                 _mm512_castps_si512(odd));
+}
 HB_INLINE Pairs broadcast_pair(const uint16_t* p) {
   int pair;
   __builtin_memcpy(&pair, p, 4);

@@ -105,10 +105,26 @@ HB_INLINE Vec load_f16(const uint16_t* p) { return load_f16_n(p, kLanes); }
 HB_INLINE void store_f16_n(uint16_t* p, Vec v, int n) { store_halves_n(p, vec_to_f16(v), n); }
 HB_INLINE void store_f16(uint16_t* p, Vec v) { store_f16_n(p, v, kLanes); }
 
+HB_INLINE Vec load_i8(const void* p) {
+  const auto* const bytes = static_cast<const int8_t*>(p);
+  Vec v{};
+  for (int i = 0; i < kLanes; i++) v[i] = bytes[i];
+  return v;
+}
+HB_INLINE Vec load_f8(const uint8_t* p) {
+  Pairs bytes{};
+  for (int i = 0; i < kLanes; i++) bytes[i] = p[i];
+  return f16_to_vec(((bytes & 0x7f) << 7) | ((bytes & 0x80) << 8));
+}
+
 HB_INLINE Pairs load_pairs(const uint16_t* p) {
   Pairs v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
+}
+HB_INLINE void store_pairs(uint16_t* p, Pairs v) { __builtin_memcpy(p, &v, sizeof v); }
+HB_INLINE Pairs make_pairs(Vec even, Vec odd) {
+  return (reinterpret_cast<Pairs>(even) >> 16) | (reinterpret_cast<Pairs>(odd) & 0xffff0000u);
 }
 HB_INLINE Pairs broadcast_pair(const uint16_t* p) {
   uint32_t pair;

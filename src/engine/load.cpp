@@ -23,9 +23,7 @@ void check_context(const EngineOptions& options, size_t free_bytes) {
 int64_t count_blocks(const EngineOptions& options, const KvShape& one_block, size_t weight_bytes,
                      size_t free_bytes) {
   const int64_t per_sequence = (options.context + kKvBlock - 1) / kKvBlock;
-  const size_t block_bytes =
-      static_cast<size_t>(2 * one_block.layers * one_block.kv_heads * one_block.head_dim * kKvBlock) *
-      dtype_size(one_block.dtype);
+  const auto block_bytes = static_cast<size_t>(one_block.block_bytes());
   const size_t budget = options.memory == 0             ? free_bytes / 4
                         : options.memory > weight_bytes ? options.memory - weight_bytes
                                                         : 0;

@@ -98,21 +98,21 @@ DeviceRates measure_rates(Backend& backend, Dtype weights, const RateOptions& op
   rates.copy = measure_copy(backend, activation, options);
 
   const double values = static_cast<double>(options.width) * static_cast<double>(options.width);
-  const double weight_bytes = values * static_cast<double>(dtype_size(weights));
-  const WeightRows source(options.width, weights);
+  const WeightRows source(options.width, is_quantized(weights) ? Dtype::kBF16 : weights);
   std::vector<std::unique_ptr<Weight>> stack;
+  size_t stack_bytes = 0;
   do {
     stack.push_back(backend.load_matrix(source, weights));
-  } while (weight_bytes * static_cast<double>(stack.size()) < static_cast<double>(options.stream_bytes));
+    stack_bytes += stack.back()->bytes();
+  } while (stack_bytes < options.stream_bytes);
   const Matrix x = make_matrix(backend, options.rows, options.width, activation);
   const Matrix y = make_matrix(backend, options.rows, options.width, activation);
 
   const Tensor one = x.tensor.row_range(0, 1);
   const Tensor result = y.tensor.row_range(0, 1);
-  rates.read =
-      weight_bytes * static_cast<double>(stack.size()) * calls_per_second(backend, result, options, [&] {
-        for (const auto& weight : stack) backend.linear(one, *weight, nullptr, result);
-      });
+  rates.read = static_cast<double>(stack_bytes) * calls_per_second(backend, result, options, [&] {
+                 for (const auto& weight : stack) backend.linear(one, *weight, nullptr, result);
+               });
   rates.product = 2.0 * values * static_cast<double>(options.rows) *
                   calls_per_second(backend, y.tensor, options,
                                    [&] { backend.linear(x.tensor, *stack.front(), nullptr, y.tensor); });

@@ -69,7 +69,11 @@ struct ModelConfig {
 struct WeightDtypes {
   Dtype vision = Dtype::kBF16;
   Dtype projector = Dtype::kBF16;
-  Dtype text = Dtype::kBF16;
+  Dtype text = Dtype::kBF16;       ///< the matrices of the decoder's layers
+  Dtype embedding = Dtype::kBF16;  ///< never quantized; unused where the head is tied to it
+  Dtype head = Dtype::kBF16;
+
+  static constexpr WeightDtypes all(Dtype dtype) { return {dtype, dtype, dtype, dtype, dtype}; }
 };
 
 }  // namespace honeybee

@@ -1,12 +1,9 @@
 #include "model/file_store.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <algorithm>
 #include <cstring>
-#include <limits>
+
+#include "model/quantized_source.h"
 
 namespace honeybee {
 namespace {
@@ -32,35 +29,16 @@ int64_t elements(const TensorRef& tensor) {
   return count;
 }
 
-void read_fully(int descriptor, const std::string& path, const std::string& tensor, int64_t offset,
-                int64_t bytes, void* target) {
-  char* out = static_cast<char*>(target);
-  while (bytes > 0) {
-    const ssize_t got = pread(descriptor, out, static_cast<size_t>(bytes), offset);
-    if (got < 0 && errno == EINTR) continue;
-    require(got >= 0, ErrorCode::kCheckpoint, path, ": reading tensor \"", tensor,
-            "\" failed: ", std::strerror(errno));
-    require(got > 0, ErrorCode::kCheckpoint, path, ": ends at byte ", offset, " inside tensor \"", tensor,
-            "\"; the file shrank after it was opened");
-    out += got;
-    offset += got;
-    bytes -= got;
-  }
-}
-
-}  // namespace
-
 /// A tensor as the matrix [first side, product of the others].
-class FileStore::Source final : public RowSource {
+class Source final : public RowSource {
  public:
-  Source(const File& file, const TensorRef& tensor, int64_t rows)
+  Source(const WeightFile& file, const TensorRef& tensor, int64_t rows)
       : RowSource(rows, elements(tensor) / rows, tensor.dtype), file_(file), tensor_(tensor) {}
 
   void read(int64_t begin, int64_t count, void* target) const override {
     const auto size = static_cast<int64_t>(dtype_size(dtype()));
     if (tensor_.strides.empty()) {
-      read_fully(file_.descriptor, file_.path, tensor_.name, tensor_.offset + begin * cols() * size,
-                 count * cols() * size, target);
+      file_.read(tensor_.name, tensor_.offset + begin * cols() * size, count * cols() * size, target);
     } else {
       gather(begin, count, static_cast<char*>(target), size);
     }
@@ -70,7 +48,7 @@ class FileStore::Source final : public RowSource {
   // A transposed or otherwise strided tensor: its whole span is read and the elements picked one by one.
   void gather(int64_t begin, int64_t count, char* out, int64_t size) const {
     std::vector<char> span(static_cast<size_t>(tensor_.bytes));
-    read_fully(file_.descriptor, file_.path, tensor_.name, tensor_.offset, tensor_.bytes, span.data());
+    file_.read(tensor_.name, tensor_.offset, tensor_.bytes, span.data());
     for (int64_t i = begin * cols(); i < (begin + count) * cols(); i++, out += size) {
       int64_t rest = i;
       int64_t at = 0;
@@ -81,12 +59,12 @@ class FileStore::Source final : public RowSource {
     }
   }
 
-  const File& file_;
+  const WeightFile& file_;
   const TensorRef& tensor_;
 };
 
 /// base + scale · B A, delivered in f32.
-class FileStore::LoraSource final : public RowSource {
+class LoraSource final : public RowSource {
  public:
   LoraSource(std::unique_ptr<RowSource> base, const RowSource& a, std::unique_ptr<RowSource> b, float scale)
       : RowSource(base->rows(), base->cols(), Dtype::kF32),
@@ -132,61 +110,67 @@ class FileStore::LoraSource final : public RowSource {
   float scale_;
 };
 
-FileStore::FileStore(std::string folder, std::vector<std::string> files, std::vector<TensorRef> tensors)
+}  // namespace
+
+FileStore::FileStore(std::string folder, const std::vector<std::string>& files,
+                     std::vector<TensorRef> tensors)
     : folder_(std::move(folder)) {
-  try {
-    for (std::string& path : files) {
-      File file{std::move(path), -1, 0};
-      file.descriptor = ::open(file.path.c_str(), O_RDONLY | O_CLOEXEC);
-      require(file.descriptor >= 0, ErrorCode::kCheckpoint, file.path,
-              ": cannot be opened: ", std::strerror(errno));
-      files_.push_back(file);
-      struct stat status{};
-      require(fstat(file.descriptor, &status) == 0 && S_ISREG(status.st_mode), ErrorCode::kCheckpoint,
-              file.path, ": is not a regular file");
-      files_.back().size = status.st_size;
-    }
-    for (TensorRef& tensor : tensors) {
-      check(tensor);
-      if (tensor.lora) {
-        check(tensor.lora->a);
-        check(tensor.lora->b);
-      }
-      std::string name = tensor.name;
-      tensors_.emplace(std::move(name), std::move(tensor));
-    }
-  } catch (...) {
-    for (const File& file : files_) ::close(file.descriptor);
-    throw;
+  for (const std::string& path : files) files_.emplace_back(path);
+  for (TensorRef& tensor : tensors) {
+    check_parts(tensor);
+    std::string name = tensor.name;
+    tensors_.emplace(std::move(name), std::move(tensor));
   }
 }
 
-FileStore::~FileStore() {
-  for (const File& file : files_) ::close(file.descriptor);
+void FileStore::check_parts(const TensorRef& tensor) const {
+  if (tensor.quantized) {
+    check(tensor.quantized->codes);
+    check(tensor.quantized->scales);
+    if (tensor.quantized->zeros) check(*tensor.quantized->zeros);
+    if (tensor.quantized->groups) check(*tensor.quantized->groups);
+  } else {
+    check(tensor);
+  }
+  if (tensor.lora) {
+    check(tensor.lora->a);
+    check(tensor.lora->b);
+  }
 }
 
 void FileStore::check(const TensorRef& tensor) const {
   require(tensor.file < files_.size(), ErrorCode::kCheckpoint, "tensor \"", tensor.name, "\" names file ",
           tensor.file, " of ", files_.size());
-  const File& file = files_[tensor.file];
+  const WeightFile& file = files_[tensor.file];
   const auto size = static_cast<int64_t>(dtype_size(tensor.dtype));
   const int64_t count = elements(tensor);
   int64_t span = count;
   if (!tensor.strides.empty()) {
-    require(tensor.strides.size() == tensor.shape.size(), ErrorCode::kCheckpoint, file.path, ": tensor \"",
+    require(tensor.strides.size() == tensor.shape.size(), ErrorCode::kCheckpoint, file.path(), ": tensor \"",
             tensor.name, "\" has ", tensor.strides.size(), " strides for ", tensor.shape.size(), " sides");
     span = 1;
     for (size_t d = 0; d < tensor.shape.size(); d++) {
       require(tensor.strides[d] >= 0 && tensor.strides[d] <= kLargestTensor / tensor.shape[d],
-              ErrorCode::kCheckpoint, file.path, ": tensor \"", tensor.name, "\" has the absurd stride ",
+              ErrorCode::kCheckpoint, file.path(), ": tensor \"", tensor.name, "\" has the absurd stride ",
               tensor.strides[d]);
       span += (tensor.shape[d] - 1) * tensor.strides[d];
     }
   }
-  require(tensor.bytes == span * size && tensor.offset >= 0 && tensor.offset <= file.size - tensor.bytes,
-          ErrorCode::kCheckpoint, file.path, ": tensor \"", tensor.name, "\" ", shape_text(tensor.shape),
-          " at byte ", tensor.offset, " with ", tensor.bytes, " bytes does not fit the file of ", file.size,
+  require(tensor.bytes == span * size && tensor.offset >= 0 && tensor.offset <= file.size() - tensor.bytes,
+          ErrorCode::kCheckpoint, file.path(), ": tensor \"", tensor.name, "\" ", shape_text(tensor.shape),
+          " at byte ", tensor.offset, " with ", tensor.bytes, " bytes does not fit the file of ", file.size(),
           " bytes");
+}
+
+bool FileStore::has_codes(Dtype format) const {
+  using Layout = TensorRef::Quantized::Layout;
+  return std::any_of(tensors_.begin(), tensors_.end(), [&](const auto& named) {
+    const TensorRef& tensor = named.second;
+    if (tensor.quantized == nullptr || tensor.quantized->layout == Layout::kBlocks) return false;
+    const TensorRef& codes = tensor.quantized->codes;
+    if (tensor.quantized->layout == Layout::kChannels) return codes.dtype == format;
+    return format == Dtype::kInt4 && 8 * codes.bytes <= 4 * elements(tensor);
+  });
 }
 
 std::unique_ptr<RowSource> FileStore::open(const std::string& name, const TensorShape& shape) {
@@ -194,17 +178,21 @@ std::unique_ptr<RowSource> FileStore::open(const std::string& name, const Tensor
   require(found != tensors_.end(), ErrorCode::kCheckpoint, folder_, ": the checkpoint lacks tensor \"", name,
           "\" ", shape_text(shape));
   const TensorRef& tensor = found->second;
-  const File& file = files_[tensor.file];
-  require(squeezed(tensor.shape) == squeezed(shape), ErrorCode::kCheckpoint, file.path, ": tensor \"", name,
+  const WeightFile& file = files_[tensor.quantized ? tensor.quantized->codes.file : tensor.file];
+  require(squeezed(tensor.shape) == squeezed(shape), ErrorCode::kCheckpoint, file.path(), ": tensor \"", name,
           "\" is ", shape_text(tensor.shape), ", expected ", shape_text(shape));
   const int64_t rows = shape.size() > 1 ? shape.front() : 1;
-  auto base = std::make_unique<Source>(file, tensor, rows);
+  std::unique_ptr<RowSource> base;
+  if (tensor.quantized)
+    base = open_quantized(files_, tensor);
+  else
+    base = std::make_unique<Source>(file, tensor, rows);
   if (!tensor.lora) return base;
   const TensorRef& a = tensor.lora->a;
   const TensorRef& b = tensor.lora->b;
   require(a.shape.size() == 2 && b.shape.size() == 2 && a.shape[0] == b.shape[1] &&
               a.shape[1] == base->cols() && b.shape[0] == base->rows(),
-          ErrorCode::kCheckpoint, files_[a.file].path, ": the LoRA factors ", shape_text(b.shape), " x ",
+          ErrorCode::kCheckpoint, files_[a.file].path(), ": the LoRA factors ", shape_text(b.shape), " x ",
           shape_text(a.shape), " do not fit tensor \"", name, "\" ", shape_text(tensor.shape));
   return std::make_unique<LoraSource>(std::move(base), Source(files_[a.file], a, a.shape[0]),
                                       std::make_unique<Source>(files_[b.file], b, b.shape[0]),

@@ -28,12 +28,14 @@ Parameter rope_table(Backend& backend, int64_t positions, int64_t head_dim, doub
 
 }  // namespace
 
-Llama::Llama(const TextConfig& config, WeightLoader& loader, Dtype dtype, int64_t positions, Backend* backend)
-    : config_(config), dtype_(dtype) {
+Llama::Llama(const TextConfig& config, WeightLoader& loader, const WeightDtypes& dtypes, int64_t positions,
+             Backend* backend)
+    : config_(config), dtype_(dtypes.text) {
   const int64_t width = config.hidden_size;
   const int64_t q = config.heads * config.head_dim;
   const int64_t kv = config.kv_heads * config.head_dim;
-  if (!config.tied) table_ = loader.table("llm.embed_tokens.weight", config.vocab_size, width, dtype);
+  if (!config.tied)
+    table_ = loader.table("llm.embed_tokens.weight", config.vocab_size, width, dtypes.embedding);
   for (int64_t i = 0; i < config.layers; i++) {
     const std::string name = "llm.layers." + std::to_string(i) + ".";
     Layer layer;
@@ -41,18 +43,18 @@ Llama::Llama(const TextConfig& config, WeightLoader& loader, Dtype dtype, int64_
     layer.qkv = loader.matrix({{name + "self_attn.q_proj.weight", q},
                                {name + "self_attn.k_proj.weight", kv},
                                {name + "self_attn.v_proj.weight", kv}},
-                              width, dtype);
-    layer.out = loader.matrix(name + "self_attn.o_proj.weight", width, q, dtype);
+                              width, dtype_);
+    layer.out = loader.matrix(name + "self_attn.o_proj.weight", width, q, dtype_);
     layer.norm2 = loader.parameter(name + "post_attention_layernorm.weight", {width});
     layer.gate_up = loader.matrix({{name + "mlp.gate_proj.weight", config.intermediate_size},
                                    {name + "mlp.up_proj.weight", config.intermediate_size}},
-                                  width, dtype);
-    layer.down = loader.matrix(name + "mlp.down_proj.weight", width, config.intermediate_size, dtype);
+                                  width, dtype_);
+    layer.down = loader.matrix(name + "mlp.down_proj.weight", width, config.intermediate_size, dtype_);
     layers_.push_back(std::move(layer));
   }
   norm_ = loader.parameter("llm.norm.weight", {width});
   head_ = loader.matrix(config.tied ? "llm.embed_tokens.weight" : "llm.lm_head.weight", config.vocab_size,
-                        width, dtype);
+                        width, dtypes.head);
   if (backend != nullptr) cos_sin_ = rope_table(*backend, positions, config.head_dim, config.rope_theta);
 }
 

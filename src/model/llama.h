@@ -10,7 +10,8 @@ namespace honeybee {
 class Llama {
  public:
   /// `positions`: how far the rotary table reaches, the longest sequence that can be run.
-  Llama(const TextConfig& config, WeightLoader& loader, Dtype dtype, int64_t positions, Backend* backend);
+  Llama(const TextConfig& config, WeightLoader& loader, const WeightDtypes& dtypes, int64_t positions,
+        Backend* backend);
 
   /// Token embeddings [ids, D] into y; zeros for negative ids.
   void embed(const Run& run, const Tensor& ids, const Tensor& y) const;

@@ -10,7 +10,7 @@ Vlm::Vlm(const ModelConfig& config, const WeightDtypes& dtypes, WeightLoader& lo
                      ? make_projector(*config.projector, {config.vision->hidden_size, config.vision->grid()},
                                       loader, dtypes.projector)
                      : nullptr),
-      llama_(config.text, loader, dtypes.text, positions, backend) {}
+      llama_(config.text, loader, dtypes, positions, backend) {}
 
 Tensor Vlm::encode_images(const Run& run, const Tensor& rgb) const {
   require(vision_ != nullptr && projector_ != nullptr, ErrorCode::kOption,

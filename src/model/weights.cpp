@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/quantize.h"
+
 namespace honeybee {
 namespace {
 
@@ -19,26 +21,53 @@ class StackedSource final : public RowSource {
 
   void read(int64_t begin, int64_t count, void* target) const override {
     char* out = static_cast<char*>(target);
+    for_each_part(begin, count, [&](const RowSource& part, int64_t from, int64_t rows) {
+      const auto values = static_cast<size_t>(rows * cols());
+      if (part.dtype() == dtype()) {
+        part.read(from, rows, out);
+      } else {
+        std::vector<char> raw(values * dtype_size(part.dtype()));
+        part.read(from, rows, raw.data());
+        convert_to_float(part.dtype(), raw.data(), reinterpret_cast<float*>(out), values);
+      }
+      out += values * dtype_size(dtype());
+    });
+  }
+
+  /// Where all parts have the same.
+  const CodeLayout* codes() const override {
+    const CodeLayout* const layout = parts_.front()->codes();
+    for (const auto& part : parts_) {
+      if (layout == nullptr || part->codes() == nullptr || *part->codes() != *layout) return nullptr;
+    }
+    return layout;
+  }
+
+  void read_codes(int64_t begin, int64_t count, const CodeRows& target) const override {
+    const int64_t groups = count_groups(cols(), codes()->group);
+    int64_t done = 0;
+    for_each_part(begin, count, [&](const RowSource& part, int64_t from, int64_t rows) {
+      part.read_codes(from, rows,
+                      {.codes = target.codes + done * cols(),
+                       .scales = target.scales + done * groups,
+                       .zeros = target.zeros != nullptr ? target.zeros + done * groups : nullptr});
+      done += rows;
+    });
+  }
+
+ private:
+  // Calls fn(part, its first row, rows) for the parts that rows [begin, begin + count) come from.
+  template <class Fn>
+  void for_each_part(int64_t begin, int64_t count, Fn fn) const {
     int64_t first = 0;
     for (const auto& part : parts_) {
       const int64_t from = std::max(begin, first);
       const int64_t to = std::min(begin + count, first + part->rows());
-      if (from < to) {
-        const auto values = static_cast<size_t>((to - from) * cols());
-        if (part->dtype() == dtype()) {
-          part->read(from - first, to - from, out);
-        } else {
-          std::vector<char> raw(values * dtype_size(part->dtype()));
-          part->read(from - first, to - from, raw.data());
-          convert_to_float(part->dtype(), raw.data(), reinterpret_cast<float*>(out), values);
-        }
-        out += values * dtype_size(dtype());
-      }
+      if (from < to) fn(*part, from - first, to - from);
       first += part->rows();
     }
   }
 
- private:
   static int64_t total_rows(const std::vector<std::unique_ptr<RowSource>>& parts) {
     int64_t rows = 0;
     for (const auto& part : parts) rows += part->rows();
@@ -82,6 +111,23 @@ std::unique_ptr<Weight> WeightLoader::loaded(const RowSource& source, std::uniqu
   return weight;
 }
 
+std::unique_ptr<Weight> WeightLoader::load(const RowSource& source, const std::string& name, Dtype dtype) {
+  if (!is_quantized(dtype)) return loaded(source, backend_->load_matrix(source, dtype));
+  // Where codes of this format are stored, a matrix without them is one that their maker left out, or one
+  // whose codes have no common layout: it is not to be quantized once more. Nor is one whose int4 no file
+  // could hold, so that a model is the same whether it was written or not. Halves hold them all.
+  const bool is_coded = source.codes() != nullptr && source.codes()->format == dtype;
+  const bool fits = dtype != Dtype::kInt4 || source.cols() % kInt4Word == 0;
+  const Dtype kept = is_coded || (fits && !store_->has_codes(dtype)) ? dtype : Dtype::kF16;
+  try {
+    return loaded(source, backend_->load_matrix(source, kept));
+  } catch (const Error& error) {
+    // A value that cannot become a code is found where nothing has a name.
+    if (error.code() != ErrorCode::kCheckpoint) throw;
+    fail(error.code(), "weight \"", name, "\": ", error.what());
+  }
+}
+
 std::unique_ptr<Weight> WeightLoader::matrix(const std::string& name, int64_t out, int64_t in, Dtype dtype) {
   return convolution(name, {out, in}, dtype);
 }
@@ -91,15 +137,14 @@ std::unique_ptr<Weight> WeightLoader::matrix(std::initializer_list<std::pair<std
   std::vector<std::unique_ptr<RowSource>> sources;
   for (const auto& [name, out] : parts) sources.push_back(open(name, {out, in}, dtype));
   if (backend_ == nullptr) return nullptr;
-  const StackedSource stacked(std::move(sources));
-  return loaded(stacked, backend_->load_matrix(stacked, dtype));
+  return load(StackedSource(std::move(sources)), parts.begin()->first, dtype);
 }
 
 std::unique_ptr<Weight> WeightLoader::convolution(const std::string& name, const TensorShape& shape,
                                                   Dtype dtype) {
   const auto source = open(name, shape, dtype);
   if (!source) return nullptr;
-  return loaded(*source, backend_->load_matrix(*source, dtype));
+  return load(*source, name, dtype);
 }
 
 std::unique_ptr<Weight> WeightLoader::table(const std::string& name, int64_t rows, int64_t cols,

@@ -21,6 +21,8 @@ class TensorStore {
   /// The named tensor as a matrix: rows = the first side (or 1 for a vector), columns = the product of the
   /// others. Error(kCheckpoint) names the tensor and the file when it is missing or of another shape.
   virtual std::unique_ptr<RowSource> open(const std::string& name, const TensorShape& shape) = 0;
+  /// Whether some matrix is stored as codes of this format.
+  virtual bool has_codes(Dtype /*format*/) const { return false; }
 };
 
 /// A parameter that is added, multiplied or looked up element by element: f32 in the backend's memory.
@@ -66,6 +68,7 @@ class WeightLoader {
   std::unique_ptr<RowSource> open(const std::string& name, const TensorShape& shape, Dtype dtype);
   std::vector<float> floats(const std::string& name, const TensorShape& shape);
   Parameter upload(const std::vector<float>& values, int64_t cols);
+  std::unique_ptr<Weight> load(const RowSource& source, const std::string& name, Dtype dtype);
   std::unique_ptr<Weight> loaded(const RowSource& source, std::unique_ptr<Weight> weight);
   void account(const RowSource& source, size_t packed);
 

@@ -2,6 +2,7 @@
 
 #include "napi/format.h"
 #include "napi/image.h"
+#include "napi/matrix_reader.h"
 #include "napi/model.h"
 #include "napi/ops.h"
 #include "napi/rates.h"
@@ -10,6 +11,7 @@
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  honeybee::MatrixReader::define(env, exports);
   honeybee::ModelHandle::define(env, exports);
   honeybee::OpsHandle::define(env, exports);
   honeybee::register_format(env, exports);

@@ -82,7 +82,7 @@ Napi::Value OpsHandle::weight(const Napi::CallbackInfo& info) {
     const ObjectReader weight(info[0], "weight");
     const int64_t out = weight.integer("out", 1, kWide);
     const int64_t in = weight.integer("in", 1, kWide);
-    const Dtype dtype = read_dtype(weight.text("dtype"));
+    const Dtype dtype = read_weight_dtype(weight.text("dtype"));
     const std::string layout = weight.text("layout");
     require(layout == "matrix" || layout == "table", ErrorCode::kOption,
             "weight.layout is neither matrix nor table but ", layout);
@@ -109,7 +109,7 @@ Napi::Value OpsHandle::kv_cache(const Napi::CallbackInfo& info) {
                         .kv_heads = r.integer("kvHeads", 1, kWide),
                         .head_dim = r.integer("headDim", 1, kWide),
                         .blocks = r.integer("blocks", 1, kWide),
-                        .dtype = read_dtype(r.text("dtype"))};
+                        .dtype = read_weight_dtype(r.text("dtype"))};
     require_room(shape, device->backend->free_memory());
     std::unique_ptr<KvCache> cache = device->backend->make_kv_cache(shape);
     Napi::Object result = Napi::Object::New(info.Env());

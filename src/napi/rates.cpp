@@ -15,7 +15,7 @@ namespace {
 Napi::Value measure(const Napi::CallbackInfo& info) {
   return guarded_call(info.Env(), [&]() -> Napi::Value {
     const ObjectReader options(info[0], "options");
-    const Dtype weights = read_dtype(options.text("weights"));
+    const Dtype weights = read_weight_dtype(options.text("weights"));
     const DeviceOptions device = read_device_options(options);
     const auto rates = std::make_shared<DeviceRates>();
     return run_on_thread(

@@ -5,6 +5,7 @@
 #include "napi/devices.h"
 #include "napi/format.h"
 #include "napi/image.h"
+#include "napi/tensors.h"
 
 namespace honeybee {
 namespace {
@@ -87,28 +88,6 @@ TextConfig read_text(const ObjectReader& r) {
   return c;
 }
 
-TensorRef read_tensor(const ObjectReader& r) {
-  TensorRef tensor;
-  tensor.name = r.text("name");
-  const std::string dtype = r.text("dtype");
-  tensor.dtype = dtype == "F32" ? Dtype::kF32 : dtype == "BF16" ? Dtype::kBF16 : Dtype::kF16;
-  require(dtype == "F32" || dtype == "BF16" || dtype == "F16", ErrorCode::kCheckpoint, "tensor \"",
-          tensor.name, "\" has dtype ", dtype);
-  tensor.shape = r.integers("shape");
-  tensor.file = static_cast<size_t>(r.integer("file"));
-  tensor.offset = r.integer("offset");
-  tensor.bytes = r.integer("byteLength");
-  if (r.has("strides")) tensor.strides = r.integers("strides");
-  if (r.has("lora")) {
-    const ObjectReader lora = r.object("lora");
-    tensor.lora = std::make_shared<TensorRef::Lora>();
-    tensor.lora->a = read_tensor(lora.object("a"));
-    tensor.lora->b = read_tensor(lora.object("b"));
-    tensor.lora->scale = static_cast<float>(lora.number("scale"));
-  }
-  return tensor;
-}
-
 }  // namespace
 
 Dtype read_dtype(const std::string& name) {
@@ -116,6 +95,13 @@ Dtype read_dtype(const std::string& name) {
     if (name == dtype_name(dtype)) return dtype;
   }
   fail(ErrorCode::kOption, "unknown dtype \"", name, "\"; known are f32, bf16 and f16");
+}
+
+Dtype read_weight_dtype(const std::string& name) {
+  for (const Dtype dtype : {Dtype::kInt8, Dtype::kInt4, Dtype::kFp8}) {
+    if (name == dtype_name(dtype)) return dtype;
+  }
+  return read_dtype(name);
 }
 
 Activation read_activation(const std::string& name, ErrorCode code) {
@@ -139,7 +125,8 @@ ModelConfig read_config(const ObjectReader& r) {
 }
 
 WeightDtypes read_dtypes(const ObjectReader& r) {
-  return {read_dtype(r.text("vision")), read_dtype(r.text("projector")), read_dtype(r.text("text"))};
+  const auto part = [&](const char* name) { return read_weight_dtype(r.text(name)); };
+  return {part("vision"), part("projector"), part("text"), part("embedding"), part("head")};
 }
 
 SamplingOptions read_sampling(const ObjectReader& r) {
@@ -213,7 +200,7 @@ EngineOptions read_engine_options(const ObjectReader& r) {
   EngineOptions options;
   options.config = read_config(r.object("config"));
   options.dtypes = read_dtypes(r.object("weights"));
-  options.kv_dtype = read_dtype(r.text("kv"));
+  options.kv_dtype = read_weight_dtype(r.text("kv"));
   options.context = r.integer("context", 1, kLongestContext);
   options.max_sequences = r.integer("maxSequences", 1, 65536);
   options.memory = static_cast<size_t>(r.integer_or("memory", 0));
@@ -228,8 +215,7 @@ EngineOptions read_engine_options(const ObjectReader& r) {
   } else {
     const std::string folder = r.text("folder");
     const std::vector<std::string> files = r.texts("files");
-    std::vector<TensorRef> tensors;
-    for (const ObjectReader& tensor : r.objects("tensors")) tensors.push_back(read_tensor(tensor));
+    const std::vector<TensorRef> tensors = read_tensors(r.objects("tensors"));
     options.store = [folder, files, tensors] { return std::make_unique<FileStore>(folder, files, tensors); };
   }
   return options;

@@ -6,6 +6,8 @@ namespace honeybee {
 
 /// "f32", "bf16" or "f16". Throws Error(kOption).
 Dtype read_dtype(const std::string& name);
+/// The same of a weight or KV cache: "int8", "int4" and "fp8" too.
+Dtype read_weight_dtype(const std::string& name);
 /// "silu", "gelu", "quick_gelu" or "relu". Throws an Error of this code.
 Activation read_activation(const std::string& name, ErrorCode code);
 

@@ -161,7 +161,7 @@ inline ModelConfig tiny_config() {
 inline EngineOptions tiny_options() {
   EngineOptions options;
   options.config = tiny_config();
-  options.dtypes = {Dtype::kF32, Dtype::kF32, Dtype::kF32};
+  options.dtypes = WeightDtypes::all(Dtype::kF32);
   options.backend = [] { return make_cpu_backend({2}); };
   options.store = [] { return std::make_unique<RandomStore>(1); };
   options.context = 4096;

@@ -32,7 +32,8 @@ void check_invariance(const CpuOptions& options, Dtype weights) {
   const std::vector<float> x = random.normals(rows * in);
   const std::vector<float> start = random.normals(rows * out);
   const std::vector<float> bias = random.normals(out);
-  const MatrixSource source(out, in, weights, random.normals(out * in));
+  const Dtype stored = is_quantized(weights) ? Dtype::kF32 : weights;
+  const MatrixSource source(out, in, stored, random.normals(out * in));
 
   std::vector<float> all;
   for (const int threads : {1, 2, 3}) {
@@ -60,6 +61,9 @@ TEST(linear_rows_are_invariant) {
     check_invariance({.isa = isa}, Dtype::kF32);
     check_invariance({.isa = isa}, Dtype::kF16);
     check_invariance({.batch_invariant = true, .isa = isa}, Dtype::kBF16);
+    check_invariance({.isa = isa}, Dtype::kInt8);
+    check_invariance({.isa = isa}, Dtype::kInt4);
+    check_invariance({.batch_invariant = true, .isa = isa}, Dtype::kFp8);
   }
 }
 

@@ -82,7 +82,7 @@ class Watched {
         arena_(backend),
 
         loader_(&backend, &store_),
-        model_(config, {dtype, dtype, dtype}, loader_, kPositions, &backend),
+        model_(config, WeightDtypes::all(dtype), loader_, kPositions, &backend),
         dtype_(dtype) {}
 
   ReferencePoints run() {

@@ -91,7 +91,7 @@ std::vector<std::vector<int32_t>> answers(const ModelConfig& config, Dtype dtype
   std::latch gate(1);
   EngineOptions options;
   options.config = config;
-  options.dtypes = {dtype, dtype, dtype};
+  options.dtypes = WeightDtypes::all(dtype);
   options.backend = make;
   options.store = [&gate] {
     gate.wait();

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "cpu/cpu_backend.h"
 #include "paged_fixture.h"
 
 namespace honeybee::testing {
@@ -13,6 +14,8 @@ Expected attention_of(const Text& text, const Server& server, Dtype cache) {
   e.tolerance += text.dtype == Dtype::kF32 ? 0x1p-20 : text.dtype == Dtype::kBF16 ? 0x1p-7 : 0x1p-10;
   // With a bf16 cache that holds of keys too, and queries and probabilities may be rounded in the products.
   if (cache == Dtype::kBF16) e.tolerance += 0x1p-6;
+  // A step of 8 bits is 1/127 of the largest of a few units.
+  if (cache == Dtype::kInt8) e.tolerance += 0x1p-6;
   return e;
 }
 
@@ -31,7 +34,7 @@ TEST_OP(paged_attention_of_short_prompts) {
   constexpr Heads kHeads[] = {{1, 1, 2},   {2, 2, 64}, {8, 1, 64}, {6, 2, 34},
                               {2, 2, 128}, {3, 1, 80}, {1, 1, 24}, {20, 1, 16}};
   for (const Dtype dtype : activation_dtypes(backend)) {
-    for (const Dtype cache : {Dtype::kF32, Dtype::kBF16}) {
+    for (const Dtype cache : cache_dtypes(backend)) {
       for (const Heads& heads : kHeads) {
         check_prompt(backend, heads, cache, dtype, 1, Layout::kAligned);
         check_prompt(backend, heads, cache, dtype, 16, Layout::kOddStride);
@@ -47,13 +50,15 @@ TEST_OP(paged_attention_of_a_long_prompt) {
     for (const Heads& heads : {Heads{1, 1, 128}, Heads{1, 1, 34}})
       check_prompt(backend, heads, Dtype::kF32, dtype, 300, Layout::kAligned);
     for (const Heads& heads : {Heads{2, 1, 64}, Heads{1, 1, 80}, Heads{1, 1, 34}})
+      check_prompt(backend, heads, cache_dtypes(backend).back(), dtype, 300, Layout::kOddStride);
+    for (const Heads& heads : {Heads{2, 1, 64}, Heads{1, 1, 34}})
       check_prompt(backend, heads, Dtype::kBF16, dtype, 300, Layout::kOddStride);
   }
 }
 
 // As wide as heads are anywhere.
 TEST_OP(paged_attention_of_wide_heads) {
-  for (const Dtype cache : {Dtype::kF32, Dtype::kBF16}) {
+  for (const Dtype cache : cache_dtypes(backend)) {
     check_prompt(backend, {2, 1, 256}, cache, Dtype::kF32, 70, Layout::kAligned);
     check_prompt(backend, {1, 1, 176}, cache, Dtype::kF32, 17, Layout::kOddStride);
   }
@@ -61,7 +66,7 @@ TEST_OP(paged_attention_of_wide_heads) {
 
 // A block whose former owner left NaN behind: positions not yet written count for nothing.
 TEST_OP(paged_attention_ignores_unwritten_positions) {
-  for (const Dtype cache : {Dtype::kF32, Dtype::kBF16}) {
+  for (const Dtype cache : cache_dtypes(backend)) {
     const Heads heads{4, 2, 64};
     Server used(backend, heads, cache, Dtype::kF32);
     Text poison(heads, 96, 1, Dtype::kF32);
@@ -75,6 +80,17 @@ TEST_OP(paged_attention_ignores_unwritten_positions) {
       EXPECT_SAME_BITS(after, fresh.step({{&text, 0, begin, end}})[0]);
     }
   }
+}
+
+TEST(paged_cache_of_fp8_is_for_gpus) {
+  const auto cpu = make_cpu_backend({.threads = 1});
+  KvShape shape{.layers = 1, .kv_heads = 1, .head_dim = 64, .blocks = 1, .dtype = Dtype::kFp8};
+  EXPECT_ERROR(cpu->make_kv_cache(shape), ErrorCode::kOption, "fp8 cache is for GPUs");
+  shape.dtype = Dtype::kInt4;
+  EXPECT_ERROR(cpu->make_kv_cache(shape), ErrorCode::kOption, "int4 is not f32, bf16, int8 or fp8");
+  shape.dtype = Dtype::kInt8;
+  EXPECT_EQ(shape.block_bytes(), 2 * 16 * (64 + 4));
+  EXPECT_TRUE(static_cast<int64_t>(cpu->make_kv_cache(shape)->bytes()) == shape.block_bytes());
 }
 
 // A padded step gives the sequences in it the same bits, its padding zeros, and touches nobody's cache.

@@ -132,7 +132,7 @@ TEST_OP(paged_decoding_equals_prefill) {
 TEST_OP(paged_steps_can_be_recorded) {
   const Heads heads{4, 2, 64};
   const Text text(heads, 200, 1, Dtype::kF32);
-  for (const Dtype cache : {Dtype::kF32, Dtype::kBF16}) {
+  for (const Dtype cache : cache_dtypes(backend)) {
     Server server(backend, heads, cache, Dtype::kF32);
     const auto whole = server.step({{&text, 0, 0, text.length}, {&text, 1, 0, text.length}})[0];
     const auto rows_of = [&](int64_t begin, int64_t end) {
@@ -163,7 +163,7 @@ TEST_OP(paged_steps_can_be_recorded) {
 
 // Decoding with idle threads splits the keys; the bits stay.
 TEST_OP(paged_attention_does_not_depend_on_threads) {
-  for (const Dtype cache : {Dtype::kF32, Dtype::kBF16}) {
+  for (const Dtype cache : cache_dtypes(backend)) {
     const Heads heads{1, 1, 64};
     const Text text(heads, 601, 1, Dtype::kF32);
     std::vector<float> prompt, decoded;

@@ -28,6 +28,28 @@ inline std::vector<float> rope_table(int64_t positions, int64_t dim) {
   return table;
 }
 
+/// `values` as a cache holds them: each of its codes has the scale of its vector of `dim` values.
+inline std::vector<float> as_stored(std::vector<float> values, int64_t dim, Dtype cache) {
+  if (cache != Dtype::kInt8 && cache != Dtype::kFp8) return rounded(std::move(values), cache);
+  for (auto first = values.begin(); first < values.end(); first += dim) {
+    float most = 0.0f;
+    for (auto v = first; v < first + dim; v++) most = std::max(most, std::fabs(*v));
+    const float scale = most / (cache == Dtype::kInt8 ? 127.0f : 448.0f);
+    for (auto v = first; v < first + dim; v++) {
+      if (scale == 0.0f) continue;
+      const float code = *v / scale;
+      *v = scale * (cache == Dtype::kInt8 ? std::nearbyint(code) : float_from_fp8(fp8_from_float(code)));
+    }
+  }
+  return values;
+}
+
+/// The dtypes that a cache may have on this backend.
+inline std::vector<Dtype> cache_dtypes(const Backend& backend) {
+  if (backend.name() == "cpu") return {Dtype::kF32, Dtype::kBF16, Dtype::kInt8};
+  return {Dtype::kF32, Dtype::kBF16};
+}
+
 /// One text's projections before RoPE.
 struct Text {
   Heads heads;
@@ -49,9 +71,9 @@ struct Text {
   template <class T>
   std::vector<T> attention(const std::vector<float>& table, Dtype cache) const {
     const std::vector<float> turned_q = rounded(turned(q, table, heads.count), dtype);
-    const std::vector<float> turned_k = rounded(turned(k, table, heads.kv), cache);
-    return reference::causal_attention<T>(turned_q, turned_k, rounded(v, cache), heads.count, heads.kv,
-                                          heads.dim, scale());
+    const std::vector<float> turned_k = as_stored(turned(k, table, heads.kv), heads.dim, cache);
+    return reference::causal_attention<T>(turned_q, turned_k, as_stored(v, heads.dim, cache), heads.count,
+                                          heads.kv, heads.dim, scale());
   }
 
   std::vector<float> turned(const std::vector<float>& x, const std::vector<float>& table,

@@ -1,6 +1,7 @@
 #include "engine/rates.h"
 
 #include <cmath>
+#include <vector>
 
 #include "model/run.h"
 #include "testing.h"
@@ -14,7 +15,9 @@ RateOptions small() {
 }
 
 TEST_OP(rates_are_finite_and_positive) {
-  for (const Dtype dtype : {Dtype::kF32, Dtype::kBF16, Dtype::kF16}) {
+  std::vector<Dtype> dtypes = {Dtype::kF32, Dtype::kBF16, Dtype::kF16};
+  if (backend.name() == "cpu") dtypes.insert(dtypes.end(), {Dtype::kInt8, Dtype::kInt4, Dtype::kFp8});
+  for (const Dtype dtype : dtypes) {
     const DeviceRates rates = measure_rates(backend, dtype, small());
     for (const double rate : {rates.copy, rates.read, rates.product}) {
       EXPECT_TRUE(std::isfinite(rate) && rate > 0.0);

@@ -11,7 +11,8 @@ import { loadTensors } from "./safetensors.js";
 
 const TOLERANCE = 1e-4;
 
-async function traced(model: Model, { prompt, images = [], max_new_tokens }: GoldenCase) {
+/** What a model computes at each reference point of a case. */
+export async function traced(model: Model, { prompt, images = [], max_new_tokens }: GoldenCase) {
   const request = { prompt, images, maxTokens: max_new_tokens, ignoreEos: true, trace: true };
   const result = await model.generate(request).result;
   const { tensors } = (result as unknown as { trace: { tensors: OutputTensor[] } }).trace;

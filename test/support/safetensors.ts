@@ -75,6 +75,11 @@ export function widen(dtype: string, bytes: Uint8Array): Float32Array | Int32Arr
       return new Float32Array(Uint32Array.from(new Uint16Array(copy), (bits) => bits << 16).buffer);
     case "F16":
       return Float32Array.from(new Uint16Array(copy), widenHalf);
+    case "I8":
+      return Int32Array.from(new Int8Array(copy));
+    case "U8":
+    case "F8_E4M3":
+      return Int32Array.from(new Uint8Array(copy));
     default:
       throw new Error(`test support does not read ${dtype}`);
   }

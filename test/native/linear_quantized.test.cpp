@@ -1,0 +1,246 @@
+// Products with int8, int4 and fp8 weights against loops in double.
+#include <cmath>
+#include <limits>
+
+#include "coded_source.h"
+#include "expected.h"
+#include "fixture.h"
+#include "linear_reference.h"
+#include "matrix_source.h"
+#include "testing.h"
+
+namespace honeybee::testing {
+namespace {
+
+// What the backend multiplies with.
+std::vector<Dtype> formats(const Backend& backend) {
+  if (backend.name() != "cpu") return {};
+  return {Dtype::kInt8, Dtype::kInt4, Dtype::kFp8};
+}
+
+constexpr int64_t kUnit = 32;  // values of a row that share a scale when they are rounded to 8 bits
+
+// Numbers that keep their value when a unit of them is rounded to ±127 times its scale, and in bf16 too.
+std::vector<float> eights(Random& random, int64_t rows, int64_t cols) {
+  std::vector<float> x;
+  for (int64_t r = 0; r < rows; r++) {
+    for (int64_t k = 0; k < cols; k += kUnit) {
+      const int64_t count = std::min(kUnit, cols - k);
+      const float step = std::exp2(static_cast<float>(random.below(7) - 3));
+      const int64_t largest = random.below(count);
+      for (int64_t i = 0; i < count; i++)
+        x.push_back(step * static_cast<float>(i == largest ? 127 : random.below(255) - 127));
+    }
+  }
+  return x;
+}
+
+// The values that a matrix has in a format.
+std::vector<float> as_format(Dtype format, const std::vector<float>& w, const Size& size) {
+  const CodeLayout layout{.format = format, .group = format == Dtype::kInt4 ? kInt4Group : size.in};
+  std::vector<uint8_t> codes(static_cast<size_t>(size.in));
+  std::vector<float> scales(codes.size());
+  std::vector<uint8_t> zeros(codes.size());
+  const CodeRows row{codes.data(), scales.data(), format == Dtype::kInt4 ? zeros.data() : nullptr};
+  std::vector<float> values(w.size());
+  for (int64_t n = 0; n < size.out; n++) {
+    quantize_row(format, w.data() + n * size.in, size.in, row);
+    dequantize_row(layout, row, size.in, values.data() + n * size.in);
+  }
+  return values;
+}
+
+void check_product(Backend& backend, const Weight& matrix, const std::vector<float>& w, const Size& size,
+                   int turn) {
+  Random random(static_cast<uint64_t>(size.rows * 7919 + size.in * 31 + size.out));
+  const Dtype activations = backend.activation_dtype(matrix.dtype());
+  const std::vector<float> x = eights(random, size.rows, size.in);
+  const std::vector<float> bias = turn % 2 == 0 ? random.normals(size.out) : std::vector<float>{};
+  const bool add = turn % 3 == 0;
+  std::vector<float> start(static_cast<size_t>(size.rows * size.out), 0.0f);
+  if (add) start = rounded(random.normals(size.rows * size.out), activations);
+
+  Fixture fixture(backend);
+  const Tensor tx = fixture.input(activations, size.rows, size.in, x, turn % 4);
+  const Tensor ty = add ? fixture.in_place(activations, size.rows, size.out, start, turn % 5)
+                        : fixture.output(activations, size.rows, size.out, turn % 5);
+  Tensor tb;
+  if (!bias.empty()) tb = fixture.parameter(bias);
+  if (add)
+    backend.linear_add(tx, matrix, bias.empty() ? nullptr : &tb, ty);
+  else
+    backend.linear(tx, matrix, bias.empty() ? nullptr : &tb, ty);
+
+  const Expected wanted =
+      expected(activations, [&]<class T>() { return product<T>(x, w, bias, start, size); });
+  const int before = failure_count();
+  EXPECT_CLOSE(fixture.values(ty), wanted.values, wanted.tolerance);
+  if (failure_count() > before) {
+    std::ostringstream what;
+    what << dtype_name(matrix.dtype()) << " " << size;
+    record_failure(__FILE__, __LINE__, what.str());
+  }
+}
+
+void check_format(Backend& backend, Dtype format, const Size& size, int turn) {
+  Random random(static_cast<uint64_t>(size.in * 31 + size.out));
+  const std::vector<float> w = random.normals(size.out * size.in, 0.1f);
+  const auto matrix = backend.load_matrix(MatrixSource(size.out, size.in, Dtype::kF32, w), format);
+  EXPECT_TRUE(matrix->dtype() == format);
+  check_product(backend, *matrix, as_format(format, w, size), size, turn);
+}
+
+TEST_OP(linear_quantized_hostile_sizes) {
+  const int64_t sides[] = {1, 31, 32, 33, 63, 64, 65};
+  for (const Dtype format : formats(backend)) {
+    int turn = 0;
+    for (const int64_t in : sides) {
+      for (const int64_t out : sides) {
+        for (const int64_t rows : {sides[turn % 7], int64_t{2 + turn % 6}})
+          check_format(backend, format, {rows, in, out}, turn++);
+      }
+    }
+  }
+}
+
+TEST_OP(linear_quantized_every_number_of_rows) {
+  for (const Dtype format : formats(backend))
+    for (int64_t rows = 1; rows <= 20; rows++)
+      check_format(backend, format, {rows, 96, 130}, static_cast<int>(rows));
+}
+
+TEST_OP(linear_quantized_long_rows) {
+  for (const Dtype format : formats(backend)) {
+    check_format(backend, format, {3, 2500, 40}, 1);
+    check_format(backend, format, {40, 1111, 70}, 2);
+  }
+}
+
+// Codes that were made elsewhere stay what they are, in groups of any multiple of 32 and in any order.
+TEST_OP(linear_keeps_codes) {
+  if (formats(backend).empty()) return;
+  const std::vector<int32_t> none;
+  for (const int64_t group : {32, 64, 128, 320}) {
+    for (const bool ordered : {false, true}) {
+      const Size size{5, 320, 70};
+      CodeLayout layout{.format = Dtype::kInt4, .group = group};
+      for (int32_t i = 0; ordered && i < 320; i++) layout.order.push_back((i * 7 + 3) % 320);
+      const CodedSource source(size.out, size.in, layout, 7);
+      const auto matrix = backend.load_matrix(source, Dtype::kInt4);
+      const std::vector<float> w = source.values();
+      // Rounding happens in the order of the codes, so x must be exact whichever columns share a unit.
+      Random random(8);
+      std::vector<float> x(static_cast<size_t>(size.rows * size.in));
+      for (float& value : x) value = random.below(2) == 0 ? 127.0f : -127.0f;
+      const Dtype activations = backend.activation_dtype(Dtype::kInt4);
+      Fixture fixture(backend);
+      const Tensor y = fixture.output(activations, size.rows, size.out);
+      backend.linear(fixture.input(activations, size.rows, size.in, x), *matrix, nullptr, y);
+      const std::vector<float> start(static_cast<size_t>(size.rows * size.out), 0.0f);
+      const Expected wanted =
+          expected(activations, [&]<class T>() { return product<T>(x, w, {}, start, size); });
+      EXPECT_CLOSE(fixture.values(y), wanted.values, wanted.tolerance);
+    }
+  }
+  for (const Dtype format : {Dtype::kInt8, Dtype::kFp8}) {
+    const Size size{4, 100, 50};
+    const CodedSource source(size.out, size.in, {.format = format, .group = size.in}, 9);
+    const auto matrix = backend.load_matrix(source, format);
+    check_product(backend, *matrix, source.values(), size, 1);
+  }
+}
+
+// A tied head looks rows up in the same matrix, and finds exactly what its codes say.
+TEST_OP(embed_from_codes) {
+  for (const Dtype format : formats(backend)) {
+    const int64_t out = 70;
+    const int64_t in = 96;
+    const CodedSource source(out, in, {.format = format, .group = format == Dtype::kInt4 ? 32 : in}, 11);
+    const auto matrix = backend.load_matrix(source, format);
+    Fixture fixture(backend);
+    const Tensor y = fixture.output(Dtype::kF32, 4, in);
+    backend.embed(*matrix, fixture.indices({69, -1, 0, 17}), y);
+    std::vector<float> wanted = source.values(69);
+    wanted.resize(2 * static_cast<size_t>(in), 0.0f);
+    for (const int64_t row : {0, 17}) {
+      const std::vector<float> values = source.values(row);
+      wanted.insert(wanted.end(), values.begin(), values.end());
+    }
+    EXPECT_SAME_BITS(fixture.values(y), wanted);
+  }
+}
+
+// Where activations are rounded to 8 bits a value is off by at most half a step of its unit, max |x| / 127.
+TEST_OP(linear_quantized_error_bound) {
+  if (formats(backend).empty()) return;
+  const Size size{6, 500, 33};
+  Random random(12);
+  const Dtype activations = backend.activation_dtype(Dtype::kInt8);
+  std::vector<float> x = rounded(random.normals(size.rows * size.in), activations);
+  x[40] = 300.0f;  // spoils its own unit and no other
+  const std::vector<float> w = random.normals(size.out * size.in, 0.1f);
+  for (const Dtype format : {Dtype::kInt8, Dtype::kInt4}) {
+    const auto matrix = backend.load_matrix(MatrixSource(size.out, size.in, Dtype::kF32, w), format);
+    const std::vector<float> values = as_format(format, w, size);
+    Fixture fixture(backend);
+    const Tensor y = fixture.output(Dtype::kF32, size.rows, size.out);
+    backend.linear(fixture.input(activations, size.rows, size.in, x), *matrix, nullptr, y);
+    const std::vector<float> actual = fixture.values(y);
+    for (int64_t r = 0; r < size.rows; r++) {
+      for (int64_t n = 0; n < size.out; n++) {
+        double exact = 0.0;
+        double bound = 1e-4;
+        for (int64_t k = 0; k < size.in; k += kUnit) {
+          double most = 0.0;
+          double weights = 0.0;
+          for (int64_t i = k; i < std::min(k + kUnit, size.in); i++) {
+            const double value = x[r * size.in + i];
+            exact += value * values[n * size.in + i];
+            most = std::max(most, std::fabs(value));
+            weights += std::fabs(values[n * size.in + i]);
+          }
+          bound += most / 254.0 * weights * 1.001;
+        }
+        EXPECT_TRUE(std::fabs(actual[r * size.out + n] - exact) <= bound);
+      }
+    }
+  }
+}
+
+// A row that went wrong says so, and its neighbours do not notice.
+TEST_OP(linear_quantized_rows_with_nan) {
+  const Size size{4, 96, 20};
+  Random random(13);
+  const std::vector<float> w = random.normals(size.out * size.in);
+  for (const Dtype format : formats(backend)) {
+    const Dtype activations = backend.activation_dtype(format);
+    const auto matrix = backend.load_matrix(MatrixSource(size.out, size.in, Dtype::kF32, w), format);
+    for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+      std::vector<float> x = eights(random, size.rows, size.in);
+      Fixture fixture(backend);
+      const Tensor clean = fixture.output(activations, size.rows, size.out);
+      const Tensor spoiled = fixture.output(activations, size.rows, size.out);
+      backend.linear(fixture.input(activations, size.rows, size.in, x), *matrix, nullptr, clean);
+      x[static_cast<size_t>(2 * size.in + 50)] = bad;
+      backend.linear(fixture.input(activations, size.rows, size.in, x), *matrix, nullptr, spoiled);
+      for (const int64_t row : {0, 1, 3})
+        EXPECT_SAME_BITS(fixture.values(spoiled.row_range(row, 1)), fixture.values(clean.row_range(row, 1)));
+      for (const float value : fixture.values(spoiled.row_range(2, 1))) EXPECT_TRUE(!std::isfinite(value));
+    }
+  }
+}
+
+TEST_OP(linear_quantized_refusals) {
+  if (formats(backend).empty()) return;
+  const CodedSource odd(8, 96, {.format = Dtype::kInt4, .group = 48}, 14);
+  EXPECT_ERROR(backend.load_matrix(odd, Dtype::kInt4), ErrorCode::kOption, "groups of 48");
+  const MatrixSource source(2, 4, Dtype::kF32, std::vector<float>(8, 1.0f));
+  EXPECT_ERROR(backend.load_table(source, Dtype::kInt8), ErrorCode::kOption, "f32, bf16 or f16, not int8");
+  EXPECT_ERROR(backend.load_matrix(source, Dtype::kU8), ErrorCode::kOption, "int4 or fp8, not u8");
+  const MatrixSource nan(1, 2, Dtype::kF32, {1.0f, std::nanf("")});
+  for (const Dtype format : formats(backend))
+    EXPECT_ERROR(backend.load_matrix(nan, format), ErrorCode::kCheckpoint, "not a number");
+}
+
+}  // namespace
+}  // namespace honeybee::testing
