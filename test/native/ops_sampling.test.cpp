@@ -130,6 +130,37 @@ TEST_OP(sample_greedy_finds_the_largest_anywhere) {
   EXPECT_TRUE(sampled(backend, logits, std::vector<Case>(places.size())) == places);
 }
 
+// What the last threads of a block hold counts like the rest.
+TEST_OP(sample_draws_from_the_end_of_the_vocabulary) {
+  constexpr int64_t kVocabulary = 4096;
+  Random random(41);
+  std::vector<Case> cases(12);
+  std::vector<float> logits = random.normals(std::ssize(cases) * kVocabulary);
+  for (size_t i = 0; i < cases.size(); i++) {
+    cases[i].options.temperature = 1.0f;
+    cases[i].options.seed = i;
+    const auto row = logits.begin() + static_cast<int64_t>(i) * kVocabulary;
+    std::for_each(row + kVocabulary - 100, row + kVocabulary, [](float& logit) { logit += 12.0f; });
+  }
+  const std::vector<int32_t> tokens = sampled(backend, logits, cases);
+  for (size_t i = 0; i < cases.size(); i++) {
+    const auto row = logits.begin() + static_cast<int64_t>(i) * kVocabulary;
+    EXPECT_EQ(tokens[i], expected_token({row, row + kVocabulary}, cases[i]));
+    EXPECT_TRUE(tokens[i] >= kVocabulary - 100);
+  }
+}
+
+// An n-gram that begins like the last one and then goes another way bans nothing.
+TEST_OP(sample_compares_whole_ngrams) {
+  Case c;
+  c.options.no_repeat_ngram_size = 3;
+  c.history = {1, 2, 4, 1, 3};
+  const std::vector<float> logits = {0, 1, 2, 3, 9, 4};
+  EXPECT_EQ(sampled(backend, logits, {c})[0], 4);
+  c.history = {1, 3, 4, 1, 3};
+  EXPECT_EQ(sampled(backend, logits, {c})[0], 5);
+}
+
 // The masks change in place from step to step, and rows have none or one of their own.
 TEST_OP(sample_only_what_is_allowed) {
   constexpr int64_t kTokens = 70;
