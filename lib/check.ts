@@ -38,6 +38,13 @@ const NUMBERS: Record<string, NumberRule> = {
   visualTokens: { least: 1, most: 65536, integer: true },
   prefetchBytes: { least: 0, most: Number.MAX_SAFE_INTEGER, integer: true },
   repeat: { least: 1, most: 1_000_000, integer: true },
+  maxQueue: { least: 0, most: 1_000_000, integer: true },
+  requestTimeout: { least: 0, most: 86_400, above: true },
+  bodyTimeout: { least: 0, most: 86_400, above: true },
+  maxBodyBytes: { least: 1, most: 2 ** 29, integer: true },
+  maxImageBytes: { least: 1, most: 2 ** 29, integer: true },
+  rate: { least: 0, most: 1e9, above: true },
+  concurrency: { least: 1, most: 1_000_000, integer: true },
 };
 
 export function optionError(message: string): HoneybeeError {

@@ -20,7 +20,7 @@ import {
   type GenerationOptions,
   type ModelOptions,
 } from "./options.js";
-import { encodeText, PROMPT_NAMES, type PromptOptions, renderMessages } from "./prompt.js";
+import { encodeChatPrompt, encodeText, PROMPT_NAMES, type PromptOptions, renderMessages } from "./prompt.js";
 import { type ResolvedModel, resolveModel } from "./resolve.js";
 import { runSequences } from "./sequences.js";
 import { nativeSpec } from "./spec.js";
@@ -97,6 +97,16 @@ export class Model {
   render(messages: readonly ChatMessage[], options: PromptOptions = {}): string {
     checkNames(options, PROMPT_NAMES, "prompt option");
     return renderMessages(this.resolved, messages, options).prompt;
+  }
+
+  /**
+   * The ids of a raw prompt, or of the prompt that `chat` would use; -1 at visual positions. Images count and are not read.
+   *
+   * @throws HoneybeeError ERR_OPTION
+   */
+  encode(prompt: string | readonly ChatMessage[], options: PromptOptions = {}): EncodedPrompt {
+    checkNames(options, PROMPT_NAMES, "prompt option");
+    return encodeChatPrompt(this.resolved, prompt, options);
   }
 
   /** Answers the last message of a conversation. */
@@ -186,6 +196,10 @@ export class Model {
   stats(): EngineStats {
     this.checkAlive();
     return this.engine.stats();
+  }
+
+  get isDisposed(): boolean {
+    return this.engine.isDisposed;
   }
 
   /** Ends what runs with finishReason "abort", then frees the memory. May be called more than once. */

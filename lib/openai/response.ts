@@ -40,11 +40,12 @@ export function textCompletion(head: ResponseHead, result: GenerationResult, tok
 }
 
 /** The body of a refused request. */
-export function errorBody(code: string, message: string) {
-  return { error: { message, type: "invalid_request_error", param: null, code } };
+export function errorBody(code: string, message: string, type = "invalid_request_error") {
+  return { error: { message, type, param: null, code } };
 }
 
-function usageOf({ promptTokens, imageTokens, cachedTokens, completionTokens }: Usage) {
+/** What a request cost. */
+export function usageOf({ promptTokens, imageTokens, cachedTokens, completionTokens }: Usage) {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
@@ -53,7 +54,8 @@ function usageOf({ promptTokens, imageTokens, cachedTokens, completionTokens }: 
   };
 }
 
-function chatLogprob({ token, logprob, top }: TokenLogprob, tokenizer: Tokenizer) {
+/** A token with its log-probability, as chat completions tell it. */
+export function chatLogprob({ token, logprob, top }: TokenLogprob, tokenizer: Tokenizer) {
   const named = (id: number, value: number) => {
     const text = tokenizer.decode([id]);
     return { token: text, logprob: value, bytes: [...Buffer.from(text)] };
@@ -61,9 +63,14 @@ function chatLogprob({ token, logprob, top }: TokenLogprob, tokenizer: Tokenizer
   return { ...named(token, logprob), top_logprobs: top.map((other) => named(other.token, other.logprob)) };
 }
 
-function textLogprobs(tokens: readonly TokenLogprob[], tokenizer: Tokenizer) {
+/**
+ * Tokens with their log-probabilities, as completions tell them.
+ *
+ * @param start characters of the answer before them
+ */
+export function textLogprobs(tokens: readonly TokenLogprob[], tokenizer: Tokenizer, start = 0) {
   const texts = tokens.map(({ token }) => tokenizer.decode([token]));
-  let offset = 0;
+  let offset = start;
   return {
     tokens: texts,
     token_logprobs: tokens.map(({ logprob }) => logprob),

@@ -1,0 +1,49 @@
+import { PROMPT_NAMES } from "../model/prompt.js";
+import { chatRequest } from "../openai/request.js";
+import { chatCompletion, chatLogprob, type ResponseHead, usageOf } from "../openai/response.js";
+import type { Tokenizer } from "../tokenizer/index.js";
+import type { AnswerForm } from "./answer.js";
+import type { Exchange } from "./exchange.js";
+import { bounded, modelBody, responseHead, streamFields, withoutTools } from "./request.js";
+import type { Service } from "./service.js";
+import type { StreamEvent } from "./sse.js";
+
+/** POST /v1/chat/completions */
+export function chatCompletions(exchange: Exchange, service: Service): Promise<void> {
+  return service.answer(exchange, async (body) => {
+    const { stream: _, stream_options: __, ...fields } = withoutTools(modelBody(body, service));
+    const { streams, withUsage } = streamFields(body as object as Record<string, unknown>);
+    const read = await service.images.resolve((imageOf) => chatRequest(fields, imageOf));
+    const request = bounded(read, ["messages", ...PROMPT_NAMES], exchange);
+    const { model } = service;
+    return {
+      begin: () => model.chat(request),
+      count: request.n,
+      form: chatForm(responseHead("chatcmpl-", service), model.tokenizer, request.n, withUsage),
+      streams,
+    };
+  });
+}
+
+function chatForm(head: ResponseHead, tokenizer: Tokenizer, n: number, withUsage: boolean): AnswerForm {
+  const chunk = (choices: object[], usage: object | null = null): StreamEvent => ({
+    data: { ...head, object: "chat.completion.chunk", choices, ...(withUsage && { usage }) },
+  });
+  const choice = (index: number, delta: object, logprobs: object | null, finish: string | null) =>
+    chunk([{ index, delta, logprobs, finish_reason: finish }]);
+  return {
+    whole: (result) => chatCompletion(head, result, tokenizer),
+    start: () =>
+      Array.from({ length: n }, (_, i) => choice(i, { role: "assistant", content: "" }, null, null)),
+    piece({ index, text, logprobs }) {
+      if (text === "" && !logprobs) return [];
+      const told = logprobs ? { content: logprobs.map((token) => chatLogprob(token, tokenizer)) } : null;
+      return [choice(index, { content: text }, told, null)];
+    },
+    end: ({ choices, usage }) => [
+      ...choices.map(({ index, finishReason }) => choice(index, {}, null, finishReason)),
+      ...(withUsage ? [chunk([], usageOf(usage))] : []),
+      { data: "[DONE]" },
+    ],
+  };
+}

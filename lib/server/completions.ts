@@ -1,0 +1,70 @@
+import { completionRequest } from "../openai/request.js";
+import { type ResponseHead, textCompletion, textLogprobs, usageOf } from "../openai/response.js";
+import type { Tokenizer } from "../tokenizer/index.js";
+import type { AnswerForm } from "./answer.js";
+import { HttpError } from "./errors.js";
+import type { Exchange } from "./exchange.js";
+import { bounded, flag, modelBody, responseHead, streamFields } from "./request.js";
+import type { Service } from "./service.js";
+import type { StreamEvent } from "./sse.js";
+
+/** POST /v1/completions */
+export function completions(exchange: Exchange, service: Service): Promise<void> {
+  return service.answer(exchange, async (body) => {
+    const all = modelBody(body, service);
+    const { stream: _, stream_options: __, echo, ...fields } = all;
+    const { streams, withUsage } = streamFields(all);
+    const echoes = flag("echo", echo);
+    if (echoes && typeof fields.logprobs === "number")
+      throw new HttpError(
+        400,
+        "unsupported_echo",
+        "echo with logprobs asks for log-probabilities of the prompt, which are not computed yet; leave one of them out",
+      );
+    const read = await service.images.resolve((imageOf) => completionRequest(fields, imageOf));
+    const request = bounded(read, ["prompt", "images"], exchange);
+    const { model } = service;
+    const head = responseHead("cmpl-", service);
+    const prefix = echoes ? request.prompt : "";
+    return {
+      begin: () => model.generate(request),
+      count: request.n,
+      form: textForm(head, model.tokenizer, { n: request.n, prefix, withUsage }),
+      streams,
+    };
+  });
+}
+
+function textForm(
+  head: ResponseHead,
+  tokenizer: Tokenizer,
+  { n, prefix, withUsage }: { n: number; prefix: string; withUsage: boolean },
+): AnswerForm {
+  const chunk = (choices: object[], usage: object | null = null): StreamEvent => ({
+    data: { ...head, object: "text_completion", choices, ...(withUsage && { usage }) },
+  });
+  const choice = (index: number, text: string, logprobs: object | null, finish: string | null) =>
+    chunk([{ index, text, logprobs, finish_reason: finish }]);
+  /** Characters of each answer so far. */
+  const lengths = new Array<number>(n).fill(0);
+  return {
+    whole: (result) =>
+      textCompletion(
+        head,
+        { ...result, choices: result.choices.map((one) => ({ ...one, text: prefix + one.text })) },
+        tokenizer,
+      ),
+    start: () => (prefix === "" ? [] : lengths.map((_, i) => choice(i, prefix, null, null))),
+    piece({ index, text, logprobs }) {
+      const start = lengths[index]!;
+      lengths[index] = start + text.length;
+      if (text === "" && !logprobs) return [];
+      return [choice(index, text, logprobs ? textLogprobs(logprobs, tokenizer, start) : null, null)];
+    },
+    end: ({ choices, usage }) => [
+      ...choices.map(({ index, finishReason }) => choice(index, "", null, finishReason)),
+      ...(withUsage ? [chunk([], usageOf(usage))] : []),
+      { data: "[DONE]" },
+    ],
+  };
+}

@@ -1,0 +1,161 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type BodyBudget, readJson } from "./body.js";
+import { asHttpError, ClientGone, type ErrorForm, HttpError } from "./errors.js";
+import type { Client } from "./keys.js";
+
+/** The status that the log gives a request whose client went away. */
+const CLIENT_GONE = 499;
+
+/** How long what a refused client still sends is read and dropped, so that it gets to read the refusal. */
+const LINGER_MS = 1000;
+
+export interface ExchangeLimits {
+  /** Milliseconds for the whole request. */
+  requestTimeout: number;
+  /** Milliseconds for its body. */
+  bodyTimeout: number;
+  maxBodyBytes: number;
+}
+
+/** One request and its answer. */
+export class Exchange {
+  readonly id = `req_${randomBytes(12).toString("hex")}`;
+  readonly begin = performance.now();
+  /** Aborted when the client goes away or the time is over. */
+  readonly signal: AbortSignal;
+  /** Resolves when the answer was sent, or cannot be any more. */
+  readonly closed: Promise<void>;
+  /** What the log says of it. */
+  readonly facts: Record<string, unknown> = {};
+  /** Who asks, where there are keys. */
+  client: Client | undefined;
+  private readonly controller = new AbortController();
+  private readonly cleanups: (() => void)[] = [];
+  private status: number | undefined;
+  /** What the body takes of the budget. */
+  private bodyBytes = 0;
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    private readonly limits: ExchangeLimits,
+    private readonly bodies: BodyBudget,
+  ) {
+    this.signal = this.controller.signal;
+    const { requestTimeout } = limits;
+    const timer = setTimeout(() => {
+      const message = `the request took longer than the ${requestTimeout / 1000} s that this server gives it`;
+      this.controller.abort(new HttpError(504, "timeout", message));
+    }, requestTimeout);
+    this.closed = new Promise((resolve) => {
+      response.once("close", () => {
+        clearTimeout(timer);
+        if (!response.writableFinished) this.controller.abort(new ClientGone("the client went away"));
+        resolve();
+      });
+    });
+    response.setHeader("x-request-id", this.id);
+  }
+
+  /** Seconds since the request arrived. */
+  get seconds(): number {
+    return (performance.now() - this.begin) / 1000;
+  }
+
+  /** What the log and the metrics call the outcome. */
+  get outcome(): number {
+    if (this.signal.reason instanceof ClientGone) return CLIENT_GONE;
+    return this.status ?? this.response.statusCode;
+  }
+
+  /** Called when the exchange is over, however it ended. */
+  atEnd(cleanup: () => void): void {
+    this.cleanups.push(cleanup);
+  }
+
+  /** @throws HttpError; the signal's reason */
+  json(): Promise<unknown> {
+    const { maxBodyBytes: maxBytes, bodyTimeout: timeout } = this.limits;
+    return readJson(this.request, { maxBytes, timeout, signal: this.signal }, (bytes) => {
+      this.bodies.take(bytes);
+      this.bodyBytes += bytes;
+    });
+  }
+
+  /** Tells that nothing of the body is held any more. */
+  releaseBody(): void {
+    this.bodies.give(this.bodyBytes);
+    this.bodyBytes = 0;
+  }
+
+  send(status: number, body: object): void {
+    this.sendText(status, JSON.stringify(body), "application/json");
+  }
+
+  sendText(status: number, text: string, type: string): void {
+    this.response.writeHead(status, { "content-type": type, "content-length": Buffer.byteLength(text) });
+    this.response.end(text);
+  }
+
+  startEvents(): void {
+    this.response.writeHead(200, {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache",
+      // Proxies of the nginx kind must not gather events.
+      "x-accel-buffering": "no",
+    });
+  }
+
+  /** Writes a piece of a stream. Resolves when the client has read enough for the next. */
+  write(text: string): Promise<void> | undefined {
+    return this.response.write(text) ? undefined : this.drained();
+  }
+
+  private async drained(): Promise<void> {
+    this.signal.throwIfAborted();
+    await once(this.response, "drain", { signal: this.signal }).catch(() => this.signal.throwIfAborted());
+  }
+
+  /**
+   * Answers with an error; in a stream, as its last event.
+   *
+   * @returns the failure, if the log should have it in full
+   */
+  fail(error: unknown, form: ErrorForm): unknown {
+    if (error instanceof ClientGone || this.signal.reason instanceof ClientGone) return undefined;
+    const failure = asHttpError(error);
+    this.status = failure.status;
+    this.facts.error = failure.code;
+    const { response } = this;
+    if (response.headersSent) {
+      response.end(`event: error\ndata: ${JSON.stringify(form(failure))}\n\n`);
+      // A client that reads nothing gets nothing more.
+      if (failure.status === 504) response.destroy();
+    } else {
+      if (failure.retryAfter !== undefined) response.setHeader("retry-after", failure.retryAfter);
+      if (failure.status === 401) response.setHeader("www-authenticate", "Bearer");
+      this.dropBody();
+      this.send(failure.status, form(failure));
+    }
+    return failure.status >= 500 ? (failure.cause ?? failure) : undefined;
+  }
+
+  end(): void {
+    this.releaseBody();
+    for (const cleanup of this.cleanups.splice(0)) cleanup();
+  }
+
+  /** What is left of the body of a refused request is not wanted, nor is another request behind it. */
+  private dropBody(): void {
+    const { request, response } = this;
+    if (request.complete) return;
+    response.setHeader("connection", "close");
+    request.resume();
+    const { socket } = request;
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    timer.unref();
+    socket.once("close", () => clearTimeout(timer));
+  }
+}

@@ -1,0 +1,19 @@
+import { chatCompletions } from "./chat.js";
+import { completions } from "./completions.js";
+import { health, metrics, ready } from "./health.js";
+import { listModels, showModel } from "./models.js";
+import type { Route } from "./router.js";
+import { detokenize, tokenize } from "./tokens.js";
+
+/** All that the server answers to. */
+export const ROUTES: readonly Route[] = [
+  { method: "POST", path: "/v1/chat/completions", handle: chatCompletions },
+  { method: "POST", path: "/v1/completions", handle: completions },
+  { method: "GET", path: "/v1/models", handle: listModels },
+  { method: "GET", path: "/v1/models/{model}", handle: showModel },
+  { method: "POST", path: "/tokenize", handle: tokenize },
+  { method: "POST", path: "/detokenize", handle: detokenize },
+  { method: "GET", path: "/health", open: true, handle: health },
+  { method: "GET", path: "/ready", open: true, handle: ready },
+  { method: "GET", path: "/metrics", open: true, handle: metrics },
+];
