@@ -49,6 +49,8 @@ export function handler(model: Model, options: ServerOptions = {}): Handler {
  */
 export function createServer(model: Model, options: ServerOptions = {}): Server {
   const service = new Service(model, options);
+  /** Connections without a request; node:http takes those that never had one for busy. */
+  const quiet = new Set<Socket>();
   const server = createHttpServer(
     {
       headersTimeout: HEADERS_TIMEOUT,
@@ -57,12 +59,24 @@ export function createServer(model: Model, options: ServerOptions = {}): Server 
       // A body has a limit of its own.
       requestTimeout: 0,
     },
-    (request, response) => void service.handle(request, response),
+    (request, response) => {
+      const { socket } = request;
+      quiet.delete(socket);
+      response.once("close", () => {
+        if (!socket.destroyed) quiet.add(socket);
+      });
+      void service.handle(request, response);
+    },
   );
+  server.on("connection", (socket) => {
+    quiet.add(socket);
+    socket.once("close", () => quiet.delete(socket));
+  });
   server.on("clientError", refuse);
   const close = server.close.bind(server);
   server.close = (callback) => {
     void service.drain();
+    for (const socket of quiet) socket.destroy();
     return close(callback);
   };
   return server;
