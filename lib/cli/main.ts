@@ -15,6 +15,7 @@ import { demoScene } from "./demo-scene.js";
 import { inspect } from "./inspect.js";
 import { addGenerationOptions, addModelOptions, addPromptOptions, number } from "./options.js";
 import { run } from "./run.js";
+import { addServeOptions, serve } from "./serve.js";
 import { Interrupted } from "./terminal.js";
 import { tokenize } from "./tokenize.js";
 
@@ -61,6 +62,9 @@ function build(): Command {
       ),
     ),
   ).action(batch);
+  addServeOptions(
+    addModelOptions(command("serve <model>", "OpenAI's and Anthropic's APIs over HTTP")),
+  ).action(serve);
   addModelOptions(command("inspect [model]", "devices, and a model without loading it"))
     .option("--json", "one JSON document")
     .action(inspect);

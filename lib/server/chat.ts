@@ -13,7 +13,7 @@ export function chatCompletions(exchange: Exchange, service: Service): Promise<v
   return service.answer(exchange, async (body) => {
     const { stream: _, stream_options: __, ...fields } = withoutTools(modelBody(body, service));
     const { streams, withUsage } = streamFields(body as object as Record<string, unknown>);
-    const read = await service.images.resolve((imageOf) => chatRequest(fields, imageOf));
+    const read = await service.images.resolve(exchange, (imageOf) => chatRequest(fields, imageOf));
     const request = bounded(read, ["messages", ...PROMPT_NAMES], exchange);
     const { model } = service;
     return {

@@ -21,7 +21,7 @@ export function completions(exchange: Exchange, service: Service): Promise<void>
         "unsupported_echo",
         "echo with logprobs asks for log-probabilities of the prompt, which are not computed yet; leave one of them out",
       );
-    const read = await service.images.resolve((imageOf) => completionRequest(fields, imageOf));
+    const read = await service.images.resolve(exchange, (imageOf) => completionRequest(fields, imageOf));
     const request = bounded(read, ["prompt", "images"], exchange);
     const { model } = service;
     const head = responseHead("cmpl-", service);

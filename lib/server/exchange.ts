@@ -34,7 +34,7 @@ export class Exchange {
   private readonly controller = new AbortController();
   private readonly cleanups: (() => void)[] = [];
   private status: number | undefined;
-  /** What the body takes of the budget. */
+  /** What it takes of the budget of bodies. */
   private bodyBytes = 0;
 
   constructor(
@@ -78,13 +78,20 @@ export class Exchange {
   /** @throws HttpError; the signal's reason */
   json(): Promise<unknown> {
     const { maxBodyBytes: maxBytes, bodyTimeout: timeout } = this.limits;
-    return readJson(this.request, { maxBytes, timeout, signal: this.signal }, (bytes) => {
-      this.bodies.take(bytes);
-      this.bodyBytes += bytes;
-    });
+    return readJson(this.request, { maxBytes, timeout, signal: this.signal }, (bytes) => this.hold(bytes));
   }
 
-  /** Tells that nothing of the body is held any more. */
+  /**
+   * Tells of bytes that are held for the request before its answer begins.
+   *
+   * @throws HttpError 503 when others hold too many
+   */
+  hold(bytes: number): void {
+    this.bodies.take(bytes);
+    this.bodyBytes += bytes;
+  }
+
+  /** Tells that nothing of them is held any more. */
   releaseBody(): void {
     this.bodies.give(this.bodyBytes);
     this.bodyBytes = 0;

@@ -81,12 +81,11 @@ function arrayOf<T>(name: string, value: readonly T[] = []): readonly T[] {
   throw optionError(`${name} must be an array, not ${JSON.stringify(value)}`);
 }
 
+/** Labels with points between them; a last label that begins with a digit would make it an address. */
+const HOST_NAME = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$/i;
+
 function hostName(value: unknown): string {
-  if (
-    typeof value === "string" &&
-    /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/i.test(value)
-  )
-    return value.toLowerCase();
+  if (typeof value === "string" && HOST_NAME.test(value)) return value.toLowerCase();
   throw optionError(
     `allowRemoteImages: ${JSON.stringify(value)} is not the name of a host, such as images.example.com`,
   );

@@ -13,6 +13,7 @@ import { KeyRing } from "./keys.js";
 import { type Log, openLog } from "./log.js";
 import { Metrics } from "./metrics.js";
 import { type CheckedOptions, checkServerOptions, type ServerOptions } from "./options.js";
+import { systemTransport, type Transport } from "./remote.js";
 import { findRoute, type Route } from "./router.js";
 import { ROUTES } from "./routes.js";
 
@@ -41,6 +42,7 @@ export class Service {
   constructor(
     readonly model: Model,
     options: ServerOptions,
+    transport: Transport = systemTransport,
   ) {
     this.options = checkServerOptions(options);
     const { modelName, maxQueue, maxBodyBytes, apiKeys, log } = this.options;
@@ -49,7 +51,7 @@ export class Service {
     this.keys = new KeyRing(apiKeys);
     this.bodies = new BodyBudget(BODIES * maxBodyBytes);
     this.metrics = new Metrics(model);
-    this.images = new ImageSources(this.options);
+    this.images = new ImageSources(this.options, transport);
     this.log = openLog(log);
   }
 

@@ -1,23 +1,18 @@
 import { optionError } from "../check.js";
+import type { Model } from "../model/model.js";
 import { PROMPT_NAMES } from "../model/prompt.js";
 import { generationFields } from "../openai/fields.js";
 import { chatRequest, completionRequest } from "../openai/request.js";
-import { IMAGE_ID, IMAGE_TAG } from "../prompt/index.js";
+import { type EncodedPrompt, IMAGE_ID, IMAGE_TAG } from "../prompt/index.js";
 import type { Exchange } from "./exchange.js";
-import { flag, modelBody } from "./request.js";
+import { type Fields, flag, modelBody } from "./request.js";
 import type { Service } from "./service.js";
 
 /** POST /tokenize: ids of a raw `prompt`, or of what `messages` become; -1 at positions of images, which are not read. */
 export async function tokenize(exchange: Exchange, service: Service): Promise<void> {
   const { return_token_strs: strings, ...fields } = modelBody(await exchange.json(), service);
-  const { model, images } = service;
-  const ids = await images.resolve((imageOf) => {
-    if ((fields.messages === undefined) === (fields.prompt === undefined))
-      throw optionError("give messages or a prompt, and not both");
-    if (fields.messages === undefined) return model.encode(completionRequest(fields, imageOf).prompt).ids;
-    const { messages, ...options } = chatRequest(fields, imageOf);
-    return model.encode(messages, pick(options, PROMPT_NAMES)).ids;
-  });
+  const { model } = service;
+  const { ids } = encode(fields, model);
   const pieces = () =>
     ids.map((id) => (id === IMAGE_ID ? IMAGE_TAG : (model.tokenizer.pieces([id])[0] ?? "")));
   exchange.send(200, {
@@ -27,6 +22,16 @@ export async function tokenize(exchange: Exchange, service: Service): Promise<vo
     tokens: ids,
     ...(flag("return_token_strs", strings) && { token_strs: pieces() }),
   });
+}
+
+function encode(fields: Fields, model: Model): EncodedPrompt {
+  if ((fields.messages === undefined) === (fields.prompt === undefined))
+    throw optionError("give messages or a prompt, and not both");
+  // How many rows an image takes does not depend on the image.
+  const unread = () => "";
+  if (fields.messages === undefined) return model.encode(completionRequest(fields, unread).prompt);
+  const { messages, ...options } = chatRequest(fields, unread);
+  return model.encode(messages, pick(options, PROMPT_NAMES));
 }
 
 /** POST /detokenize: the text of `tokens`, `<image>` for each image's positions. */
