@@ -26,6 +26,9 @@ const OPTIONS = new Map(
 );
 OPTIONS.set("max_completion_tokens", "maxTokens");
 
+/** The names of generation options in a body. */
+export const OPTION_FIELDS: readonly string[] = [...OPTIONS.keys()];
+
 /**
  * The generation options of a request body in OpenAI's form; `null` is as good as absent.
  *

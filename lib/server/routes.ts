@@ -2,6 +2,7 @@ import { chatCompletions } from "./chat.js";
 import { completions } from "./completions.js";
 import { health, metrics, ready } from "./health.js";
 import { listModels, showModel } from "./models.js";
+import { openApi } from "./openapi.js";
 import type { Route } from "./router.js";
 import { detokenize, tokenize } from "./tokens.js";
 
@@ -16,4 +17,5 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/health", open: true, handle: health },
   { method: "GET", path: "/ready", open: true, handle: ready },
   { method: "GET", path: "/metrics", open: true, handle: metrics },
+  { method: "GET", path: "/docs/openapi.json", open: true, handle: openApi },
 ];
