@@ -28,20 +28,22 @@ export async function tellAnswer(
   metrics: Metrics,
 ): Promise<void> {
   let started = false;
-  const tell = async (events: StreamEvent[]) => {
-    const all = started ? events : [...form.start(), ...events];
-    if (!started) exchange.startEvents();
-    started = true;
-    if (all.length > 0) await exchange.write(encodeEvents(all));
+  const tell = async (next: () => StreamEvent[]) => {
+    const events: StreamEvent[] = [];
+    if (!started) {
+      started = true;
+      exchange.startEvents();
+      events.push(...form.start());
+    }
+    events.push(...next());
+    if (events.length > 0) await exchange.write(encodeEvents(events));
   };
   /** When each of the `n` answers had its latest token. */
   const latest: number[] = [];
   for await (const chunk of generation) {
     exchange.releaseBody();
     if (chunk.tokens.length > 0) measure(chunk, latest, exchange, metrics);
-    if (!streams) continue;
-    const events = form.piece(chunk);
-    if (events.length > 0 || !started) await tell(events);
+    if (streams) await tell(() => form.piece(chunk));
   }
   const result = await generation.result;
   record(exchange, result);
@@ -52,7 +54,7 @@ export async function tellAnswer(
     exchange.send(200, form.whole(result));
     return;
   }
-  await tell(form.end(result));
+  await tell(() => form.end(result));
   exchange.response.end();
 }
 

@@ -1,10 +1,9 @@
 import { PROMPT_NAMES } from "../model/prompt.js";
-import { chatRequest } from "../openai/request.js";
 import { chatCompletion, chatLogprob, type ResponseHead, usageOf } from "../openai/response.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { AnswerForm } from "./answer.js";
 import type { Exchange } from "./exchange.js";
-import { bounded, modelBody, responseHead, streamFields, withoutTools } from "./request.js";
+import { bounded, chatFields, modelBody, responseHead, streamFields, withoutTools } from "./request.js";
 import type { Service } from "./service.js";
 import type { StreamEvent } from "./sse.js";
 
@@ -13,7 +12,7 @@ export function chatCompletions(exchange: Exchange, service: Service): Promise<v
   return service.answer(exchange, async (body) => {
     const { stream: _, stream_options: __, ...fields } = withoutTools(modelBody(body, service));
     const { streams, withUsage } = streamFields(body as object as Record<string, unknown>);
-    const read = await service.images.resolve(exchange, (imageOf) => chatRequest(fields, imageOf));
+    const read = await service.images.resolve(exchange, (imageOf) => chatFields(fields, imageOf));
     const request = bounded(read, ["messages", ...PROMPT_NAMES], exchange);
     const { model } = service;
     return {

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type BodyBudget, readJson } from "./body.js";
 import { asHttpError, ClientGone, type ErrorForm, HttpError } from "./errors.js";
 import type { Client } from "./keys.js";
+import { encodeEvents } from "./sse.js";
 
 /** The status that the log gives a request whose client went away. */
 const CLIENT_GONE = 499;
@@ -137,9 +138,9 @@ export class Exchange {
     this.facts.error = failure.code;
     const { response } = this;
     if (response.headersSent) {
-      response.end(`event: error\ndata: ${JSON.stringify(form(failure))}\n\n`);
-      // A client that reads nothing gets nothing more.
-      if (failure.status === 504) response.destroy();
+      // A client that does not read what it has gets nothing more.
+      if (response.writableNeedDrain) response.destroy();
+      else response.end(encodeEvents([{ event: "error", data: form(failure) }]));
     } else {
       if (failure.retryAfter !== undefined) response.setHeader("retry-after", failure.retryAfter);
       if (failure.status === 401) response.setHeader("www-authenticate", "Bearer");

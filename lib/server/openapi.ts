@@ -33,6 +33,7 @@ function generationOptions(): Record<string, Schema> {
   return Object.fromEntries(OPTION_FIELDS.map((name) => [name, kind(name)]));
 }
 
+const promptOptions = { template: text, system: text, encoding: { enum: ["head", "legacy"] } };
 const streaming = { stream: flag, stream_options: object({ include_usage: flag }) };
 const imagePart = object({ type: { const: "image_url" }, image_url: object({ url: text }, ["url"]) });
 const textPart = object({ type: { const: "text" }, text });
@@ -52,6 +53,14 @@ const usage = object({
 const head = { id: text, object: text, created: integer, model: text };
 const model = object({ ...head, owned_by: text, max_model_len: integer, tokens_per_image: integer });
 
+/** Of Anthropic's form. */
+const conversation = {
+  model: text,
+  system: { oneOf: [text, list({ type: "object" })] },
+  messages: list({ type: "object" }),
+};
+const messageOptions = { temperature: number, top_p: number, top_k: integer };
+
 function schemas(): Record<string, Schema> {
   const options = { model: text, ...generationOptions(), ...streaming };
   return {
@@ -60,7 +69,7 @@ function schemas(): Record<string, Schema> {
     Model: model,
     Error: object({ error: object({ message: text, type: text, param: {}, code: text }) }),
     ChatRequest: object(
-      { messages: list(ref("Message")), ...options, logprobs: flag, top_logprobs: integer },
+      { messages: list(ref("Message")), ...options, ...promptOptions, logprobs: flag, top_logprobs: integer },
       ["messages"],
     ),
     ChatCompletion: object({ ...head, choices: list({ type: "object" }), usage: ref("Usage") }),
@@ -73,6 +82,7 @@ function schemas(): Record<string, Schema> {
       prompt: text,
       messages: list(ref("Message")),
       model: text,
+      ...promptOptions,
       return_token_strs: flag,
     }),
     Tokens: object({
@@ -85,6 +95,35 @@ function schemas(): Record<string, Schema> {
     DetokenizeRequest: object({ tokens: list(integer), model: text }, ["tokens"]),
     Text: object({ prompt: text }),
     Status: object({ status: text }),
+    ResponseRequest: object(
+      {
+        input: { oneOf: [text, list({ type: "object" })] },
+        instructions: text,
+        max_output_tokens: integer,
+        ...options,
+      },
+      ["input"],
+    ),
+    Response: object({
+      id: text,
+      object: text,
+      status: text,
+      output: list({ type: "object" }),
+      usage: { type: "object" },
+    }),
+    MessageRequest: object(
+      { ...conversation, max_tokens: integer, stop_sequences: list(text), ...messageOptions, stream: flag },
+      ["messages", "max_tokens"],
+    ),
+    MessageAnswer: object({
+      id: text,
+      type: text,
+      role: text,
+      content: list({ type: "object" }),
+      usage: { type: "object" },
+    }),
+    MessageCountRequest: object(conversation, ["messages"]),
+    MessageCount: object({ input_tokens: integer }),
   };
 }
 
@@ -117,6 +156,23 @@ const OPERATIONS: Record<string, Operation> = {
     request: "CompletionRequest",
     answer: "Completion",
     streams: true,
+  },
+  "POST /v1/responses": {
+    summary: "Answers a conversation in the form of OpenAI's responses",
+    request: "ResponseRequest",
+    answer: "Response",
+    streams: true,
+  },
+  "POST /v1/messages": {
+    summary: "Answers a conversation in Anthropic's form",
+    request: "MessageRequest",
+    answer: "MessageAnswer",
+    streams: true,
+  },
+  "POST /v1/messages/count_tokens": {
+    summary: "Counts the tokens of a conversation in Anthropic's form",
+    request: "MessageCountRequest",
+    answer: "MessageCount",
   },
   "GET /v1/models": { summary: "The model of this server, as a list" },
   "GET /v1/models/{model}": { summary: "The model of this server", answer: "Model", parameter: "model" },

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { optionError } from "../check.js";
+import type { ChatRequest } from "../model/model.js";
 import { checkGeneration, type GenerationOptions } from "../model/options.js";
 import { objectOf } from "../openai/fields.js";
+import { chatRequest, type ImageResolver } from "../openai/request.js";
 import type { ResponseHead } from "../openai/response.js";
 import { HttpError } from "./errors.js";
 import type { Exchange } from "./exchange.js";
@@ -93,6 +95,19 @@ export function bounded<T extends GenerationOptions>(
   const highest = client?.priority ?? 0;
   const own = request.priority === undefined ? highest : Math.min(priority, highest);
   return { ...request, n, priority: own, signal };
+}
+
+/**
+ * A body of chat completions as a request, with the prompt options that it may have beside OpenAI's fields.
+ *
+ * @throws HoneybeeError ERR_OPTION
+ */
+export function chatFields(fields: Fields, imageOf: ImageResolver): ChatRequest {
+  const { template, system, encoding, ...rest } = fields;
+  const prompt = Object.entries({ template, system, encoding }).filter(
+    ([, value]) => (value ?? null) !== null,
+  );
+  return { ...chatRequest(rest, imageOf), ...Object.fromEntries(prompt) };
 }
 
 /** How answers of this server begin. */

@@ -1,8 +1,11 @@
 import { chatCompletions } from "./chat.js";
 import { completions } from "./completions.js";
+import { anthropicError } from "./errors.js";
 import { health, metrics, ready } from "./health.js";
+import { countMessageTokens, messages } from "./messages.js";
 import { listModels, showModel } from "./models.js";
 import { openApi } from "./openapi.js";
+import { responses, responsesError } from "./responses.js";
 import type { Route } from "./router.js";
 import { detokenize, tokenize } from "./tokens.js";
 
@@ -10,6 +13,9 @@ import { detokenize, tokenize } from "./tokens.js";
 export const ROUTES: readonly Route[] = [
   { method: "POST", path: "/v1/chat/completions", handle: chatCompletions },
   { method: "POST", path: "/v1/completions", handle: completions },
+  { method: "POST", path: "/v1/responses", errors: responsesError, handle: responses },
+  { method: "POST", path: "/v1/messages", errors: anthropicError, handle: messages },
+  { method: "POST", path: "/v1/messages/count_tokens", errors: anthropicError, handle: countMessageTokens },
   { method: "GET", path: "/v1/models", handle: listModels },
   { method: "GET", path: "/v1/models/{model}", handle: showModel },
   { method: "POST", path: "/tokenize", handle: tokenize },

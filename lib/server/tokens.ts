@@ -2,10 +2,10 @@ import { optionError } from "../check.js";
 import type { Model } from "../model/model.js";
 import { PROMPT_NAMES } from "../model/prompt.js";
 import { generationFields } from "../openai/fields.js";
-import { chatRequest, completionRequest } from "../openai/request.js";
+import { completionRequest } from "../openai/request.js";
 import { type EncodedPrompt, IMAGE_ID, IMAGE_TAG } from "../prompt/index.js";
 import type { Exchange } from "./exchange.js";
-import { type Fields, flag, modelBody } from "./request.js";
+import { chatFields, type Fields, flag, modelBody } from "./request.js";
 import type { Service } from "./service.js";
 
 /** POST /tokenize: ids of a raw `prompt`, or of what `messages` become; -1 at positions of images, which are not read. */
@@ -30,7 +30,7 @@ function encode(fields: Fields, model: Model): EncodedPrompt {
   // How many rows an image takes does not depend on the image.
   const unread = () => "";
   if (fields.messages === undefined) return model.encode(completionRequest(fields, unread).prompt);
-  const { messages, ...options } = chatRequest(fields, unread);
+  const { messages, ...options } = chatFields(fields, unread);
   return model.encode(messages, pick(options, PROMPT_NAMES));
 }
 
