@@ -205,6 +205,29 @@ t.test("closing lets what runs end and takes nothing new on", async (t) => {
   keepAlive.destroy();
 });
 
+t.test("a client that does not read holds nothing for longer than its time", async (t) => {
+  const records: LogRecord[] = [];
+  const api = await serve(model, { requestTimeout: 1, log: (record) => records.push(record) });
+  const socket = await openStream(api, { ...endless, stream: true, logprobs: 20 });
+  socket.pause();
+  await until(() => records.length === 1);
+  t.match(records[0], { status: 504, error: "timeout" });
+  await idle();
+  socket.destroy();
+  await api.close();
+});
+
+t.test("hundreds of connections that say nothing", async (t) => {
+  const api = await serve(model);
+  const sockets = Array.from({ length: 400 }, () => connect(api.port, "127.0.0.1").on("error", () => {}));
+  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once("connect", resolve))));
+  t.equal((await api.post(PATH, short)).status, 200);
+  const closed = new Promise<void>((resolve) => api.server.close(() => resolve()));
+  await closed;
+  t.pass("nor do they keep the server");
+  for (const socket of sockets) socket.destroy();
+});
+
 t.test("a model that is disposed of", async (t) => {
   const other = await loadModel(endlessModel(t.testdir()), { weights: "f32", maxSequences: 2 });
   const api = await serve(other);

@@ -76,6 +76,11 @@ t.test("fields of the wrong kind are named", async (t) => {
     const { status, body: answer } = await api.post(path, body);
     t.match({ status, ...answer.error }, { status: 400, type: "invalid_request_error", message });
   }
+  const huge = await api.post("/tokenize", { prompt: "x".repeat(90_000) });
+  t.match(huge, {
+    status: 400,
+    body: { error: { code: "context_length_exceeded", message: /at least 9000 tokens/ } },
+  });
   for (const stream of [true, false]) {
     const { status, body } = await api.post(CHAT, {
       messages: [{ role: "user", content: "x ".repeat(10_000) }],

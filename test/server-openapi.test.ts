@@ -1,7 +1,7 @@
 // The OpenAPI document says what the routes do.
 import t from "tap";
 import { OPTION_FIELDS } from "../lib/openai/fields.js";
-import { ROUTES } from "../lib/server/routes.js";
+import { API_ROUTES } from "../lib/server/routes.js";
 import { loadGolden } from "./support/golden-model.js";
 import { serve } from "./support/http-server.js";
 
@@ -24,7 +24,7 @@ t.test("routes and document agree", async (t) => {
   );
   t.same(
     described.map(({ path, method }) => `${method.toUpperCase()} ${path}`).toSorted(),
-    ROUTES.map(({ path, method }) => `${method} ${path}`).toSorted(),
+    API_ROUTES.map(({ path, method }) => `${method} ${path}`).toSorted(),
   );
   const headers = { authorization: "Bearer k" };
   for (const { path, method, operation } of described) {

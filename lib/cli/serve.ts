@@ -35,7 +35,7 @@ export function addServeOptions(command: Command): Command {
     .option("--model-name <name>", "how requests name the model; default: the folder's name")
     .option("--max-queue <n>", "answers that may wait beside those that run (default 512)", number)
     .option("--request-timeout <seconds>", "for a whole request (default 600)", number)
-    .option("--max-body-bytes <n>", "of a request (default 67108864)", number)
+    .option("--max-body-bytes <n>", "of a request (default 33554432)", number)
     .option("--max-image-bytes <n>", "of an encoded image (default 20971520)", number)
     .option("--allow-remote-images <hosts...>", "hosts from which https: images are fetched")
     .option("--cors <origins...>", "origins whose pages may ask, or *")

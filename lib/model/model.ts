@@ -20,7 +20,8 @@ import {
   type GenerationOptions,
   type ModelOptions,
 } from "./options.js";
-import { encodeChatPrompt, encodeText, PROMPT_NAMES, type PromptOptions, renderMessages } from "./prompt.js";
+import { encodeText, PROMPT_NAMES, type PromptOptions, renderMessages } from "./prompt.js";
+import { checkTextLength } from "./prompt-length.js";
 import { type ResolvedModel, resolveModel } from "./resolve.js";
 import { runSequences } from "./sequences.js";
 import { nativeSpec } from "./spec.js";
@@ -102,11 +103,12 @@ export class Model {
   /**
    * The ids of a raw prompt, or of the prompt that `chat` would use; -1 at visual positions. Images count and are not read.
    *
-   * @throws HoneybeeError ERR_OPTION
+   * @throws HoneybeeError ERR_OPTION; ERR_CONTEXT_LENGTH for a text that no context could hold
    */
   encode(prompt: string | readonly ChatMessage[], options: PromptOptions = {}): EncodedPrompt {
     checkNames(options, PROMPT_NAMES, "prompt option");
-    return encodeChatPrompt(this.resolved, prompt, options);
+    if (typeof prompt === "string") return this.encodeText(prompt, options, true);
+    return this.encodeText(renderMessages(this.resolved, prompt, options).prompt, options, false);
   }
 
   /** Answers the last message of a conversation. */
@@ -114,7 +116,7 @@ export class Model {
     return this.run(async () => {
       const checked = checkGeneration(request, ["messages", "trace", ...PROMPT_NAMES]);
       const { prompt, images } = renderMessages(this.resolved, request.messages, request);
-      return { checked, prompt: { encoded: encodeText(this.resolved, prompt, request, false), images } };
+      return { checked, prompt: { encoded: this.encodeText(prompt, request, false), images } };
     }, request);
   }
 
@@ -128,7 +130,7 @@ export class Model {
       if (this.config.vision) checkImageCount(prompt, images.length);
       else if (images.length > 0)
         throw new HoneybeeError("ERR_OPTION", "this is a text-only model; leave the images out");
-      return { checked, prompt: { encoded: encodeText(this.resolved, prompt, request, true), images } };
+      return { checked, prompt: { encoded: this.encodeText(prompt, request, true), images } };
     }, request);
   }
 
@@ -214,6 +216,11 @@ export class Model {
   private checkAlive(): void {
     if (this.engine.isDisposed)
       throw new HoneybeeError("ERR_DISPOSED", "the model has been disposed; load it again");
+  }
+
+  private encodeText(text: string, options: PromptOptions, isRaw: boolean): EncodedPrompt {
+    checkTextLength(this.tokenizer, text, this.info.context);
+    return encodeText(this.resolved, text, options, isRaw);
   }
 
   /** Whether the device resizes pictures: on the CPU that is better done before the engine's turn. */

@@ -9,7 +9,13 @@ import { encodeEvents } from "./sse.js";
 /** The status that the log gives a request whose client went away. */
 const CLIENT_GONE = 499;
 
-/** How long what a refused client still sends is read and dropped, so that it gets to read the refusal. */
+/** Bytes of a refused body that are read and dropped for the sake of the connection. */
+const MAX_DROPPED = 2 ** 16;
+
+/**
+ * How long what a refused client still sends is read and dropped, so that it gets to read the refusal; and how long a client
+ * may take to read the end of an answer whose time is over.
+ */
 const LINGER_MS = 1000;
 
 export interface ExchangeLimits {
@@ -46,9 +52,11 @@ export class Exchange {
   ) {
     this.signal = this.controller.signal;
     const { requestTimeout } = limits;
-    const timer = setTimeout(() => {
+    let timer = setTimeout(() => {
       const message = `the request took longer than the ${requestTimeout / 1000} s that this server gives it`;
       this.controller.abort(new HttpError(504, "timeout", message));
+      // Who does not read what was sent gets nothing more.
+      timer = setTimeout(() => response.destroy(), LINGER_MS);
     }, requestTimeout);
     this.closed = new Promise((resolve) => {
       response.once("close", () => {
@@ -67,7 +75,9 @@ export class Exchange {
 
   /** What the log and the metrics call the outcome. */
   get outcome(): number {
-    if (this.signal.reason instanceof ClientGone) return CLIENT_GONE;
+    const { reason } = this.signal;
+    if (reason instanceof ClientGone) return CLIENT_GONE;
+    if (reason instanceof HttpError) return reason.status;
     return this.status ?? this.response.statusCode;
   }
 
@@ -129,7 +139,7 @@ export class Exchange {
   /**
    * Answers with an error; in a stream, as its last event.
    *
-   * @returns the failure, if the log should have it in full
+   * @returns what failed, if the log should have it in full
    */
   fail(error: unknown, form: ErrorForm): unknown {
     if (error instanceof ClientGone || this.signal.reason instanceof ClientGone) return undefined;
@@ -138,16 +148,14 @@ export class Exchange {
     this.facts.error = failure.code;
     const { response } = this;
     if (response.headersSent) {
-      // A client that does not read what it has gets nothing more.
-      if (response.writableNeedDrain) response.destroy();
-      else response.end(encodeEvents([{ event: "error", data: form(failure) }]));
+      response.end(encodeEvents([{ event: "error", data: form(failure) }]));
     } else {
       if (failure.retryAfter !== undefined) response.setHeader("retry-after", failure.retryAfter);
       if (failure.status === 401) response.setHeader("www-authenticate", "Bearer");
       this.dropBody();
       this.send(failure.status, form(failure));
     }
-    return failure.status >= 500 ? (failure.cause ?? failure) : undefined;
+    return failure.status >= 500 ? failure.cause : undefined;
   }
 
   end(): void {
@@ -155,15 +163,15 @@ export class Exchange {
     for (const cleanup of this.cleanups.splice(0)) cleanup();
   }
 
-  /** What is left of the body of a refused request is not wanted, nor is another request behind it. */
+  /** What is left of the body of a refused request is not wanted; if that is much, nor is the connection. */
   private dropBody(): void {
     const { request, response } = this;
-    if (request.complete) return;
-    response.setHeader("connection", "close");
+    const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+    if (request.complete || (length === undefined && encoding === undefined)) return;
+    const isLittle = Number(length) <= MAX_DROPPED && this.status !== 408;
+    if (!isLittle) response.setHeader("connection", "close");
     request.resume();
-    const { socket } = request;
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-    timer.unref();
-    socket.once("close", () => clearTimeout(timer));
+    const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+    request.once("close", () => clearTimeout(timer));
   }
 }

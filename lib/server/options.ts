@@ -14,7 +14,7 @@ export interface ServerOptions {
   requestTimeout?: number | undefined;
   /** Seconds that a client may take to send a body. Default 60. */
   bodyTimeout?: number | undefined;
-  /** Most bytes of a body; four times as much is the limit of all bodies at once. Default 2^26. */
+  /** Most bytes of a body; four times as much is the limit of all bodies at once. Default 2^25. */
   maxBodyBytes?: number | undefined;
   /** Most bytes of an encoded image. Default 20 MiB. */
   maxImageBytes?: number | undefined;
@@ -69,7 +69,7 @@ export function checkServerOptions(options: ServerOptions): CheckedOptions {
     maxQueue: number("maxQueue") ?? 512,
     requestTimeout: number("requestTimeout") ?? 600,
     bodyTimeout: number("bodyTimeout") ?? 60,
-    maxBodyBytes: number("maxBodyBytes") ?? 2 ** 26,
+    maxBodyBytes: number("maxBodyBytes") ?? 2 ** 25,
     maxImageBytes: number("maxImageBytes") ?? 20 * 2 ** 20,
     allowRemoteImages: arrayOf("allowRemoteImages", options.allowRemoteImages).map(hostName),
     cors: arrayOf("cors", typeof cors === "string" ? [cors] : cors).map(origin),

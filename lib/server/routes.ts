@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { packageRoot } from "../native.js";
 import { chatCompletions } from "./chat.js";
 import { completions } from "./completions.js";
 import { anthropicError } from "./errors.js";
@@ -5,12 +7,13 @@ import { health, metrics, ready } from "./health.js";
 import { countMessageTokens, messages } from "./messages.js";
 import { listModels, showModel } from "./models.js";
 import { openApi } from "./openapi.js";
+import { pageRoutes } from "./page.js";
 import { responses, responsesError } from "./responses.js";
 import type { Route } from "./router.js";
 import { detokenize, tokenize } from "./tokens.js";
 
-/** All that the server answers to. */
-export const ROUTES: readonly Route[] = [
+/** What the OpenAPI document describes. */
+export const API_ROUTES: readonly Route[] = [
   { method: "POST", path: "/v1/chat/completions", handle: chatCompletions },
   { method: "POST", path: "/v1/completions", handle: completions },
   { method: "POST", path: "/v1/responses", errors: responsesError, handle: responses },
@@ -25,3 +28,6 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/metrics", open: true, handle: metrics },
   { method: "GET", path: "/docs/openapi.json", open: true, handle: openApi },
 ];
+
+/** All that the server answers to; the chat page is what lies in assets/page. */
+export const ROUTES: readonly Route[] = [...API_ROUTES, ...pageRoutes(join(packageRoot, "assets", "page"))];
