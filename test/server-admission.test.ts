@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { loadModel } from "../lib/index.js";
-import type { LogRecord } from "../lib/server/index.js";
+import type { LogRecord, Tracer } from "../lib/server/index.js";
 import { endlessModel } from "./support/endless-model.js";
 import { SHORT_PROMPT } from "./support/golden-model.js";
 import { eventsOf, serve, type TestServer, until } from "./support/http-server.js";
@@ -279,6 +279,31 @@ t.test("metrics and log", async (t) => {
   t.equal(value("honeybee_generated_tokens_total"), generatedTokens);
   t.equal(value('honeybee_kv_blocks{state="free"}'), blocksFree);
   t.equal(value('honeybee_device_memory_bytes{use="weights"}'), model.info.weightBytes);
+  await api.close();
+});
+
+t.test("spans", async (t) => {
+  const spans: { name: string; kind: number; attributes?: object; code?: number; ended: number }[] = [];
+  const tracer: Tracer = {
+    startSpan(name, { kind }) {
+      const span: (typeof spans)[number] = { name, kind, ended: 0 };
+      spans.push(span);
+      return {
+        setAttributes: (attributes) => Object.assign(span, { attributes }),
+        setStatus: ({ code }) => Object.assign(span, { code }),
+        end: () => span.ended++,
+      };
+    },
+  };
+  const api = await serve(model, { tracer, requestTimeout: 0.2 });
+  await api.post(PATH, short);
+  await api.post(PATH, endless);
+  await until(() => spans[1]?.ended === 1);
+  const usage = { "gen_ai.usage.output_tokens": 2, "http.response.status_code": 200 };
+  t.match(spans, [
+    { name: `POST ${PATH}`, kind: 1, code: undefined, attributes: usage, ended: 1 },
+    { name: `POST ${PATH}`, code: 2, attributes: { "error.type": "timeout" }, ended: 1 },
+  ]);
   await api.close();
 });
 

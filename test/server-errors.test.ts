@@ -67,6 +67,7 @@ t.test("fields of the wrong kind are named", async (t) => {
     [CHAT, { ...hello, tools: [{ type: "function" }] }, /^tools: this model calls no tools/],
     [CHAT, { ...hello, functions: [{}] }, /^functions: /],
     [CHAT, { ...hello, signal: 5 }, /unknown field "signal"/],
+    ["/v1/completions", { prompt: ["a", "b"] }, /one text; send each/],
     ["/v1/completions", { prompt: 5 }, /prompt must be a text/],
     ["/v1/completions", { prompt: "x", images: 5 }, /images must be an array/],
     ["/v1/completions", { prompt: "<image>" }, /1 <image> but 0 images/],
@@ -100,6 +101,11 @@ t.test("what is not JSON", async (t) => {
   }
   const deep = await api.post(CHAT, `{"messages":${"[".repeat(40_000)}${"]".repeat(40_000)}}`);
   t.match(deep, { status: 400 }, "nested deeply");
+  const deepModel = await api.post(CHAT, `{"model":${'{"a":'.repeat(15_000)}1${"}".repeat(15_000)}}`);
+  t.match(deepModel, {
+    status: 400,
+    body: { error: { code: "invalid_body", message: /nested too deeply/ } },
+  });
   const long = await api.post(CHAT, { messages: [{ role: "x".repeat(50_000), content: "" }] });
   t.equal(long.status, 400);
   t.ok(long.body.error.message.length < 1000, "a message does not repeat all it was sent");
@@ -176,6 +182,7 @@ t.test("options of the server", async (t) => {
   await bad({ maxQueue: -1 }, "maxQueue", "-1");
   await bad({ requestTimeout: 0 }, "requestTimeout");
   await bad({ modelName: "" }, "modelName");
+  await bad({ tracer: {} }, "tracer");
   await bad({ log: "xml" }, "log", "xml");
   await bad({ cors: "https://example.com/" }, "cors", "no slash");
   await bad({ apiKeys: "secret" }, "apiKeys must be an array");

@@ -1,3 +1,4 @@
+import { optionError } from "../check.js";
 import { completionRequest } from "../openai/request.js";
 import { type ResponseHead, textCompletion, textLogprobs, usageOf } from "../openai/response.js";
 import type { Tokenizer } from "../tokenizer/index.js";
@@ -21,6 +22,8 @@ export function completions(exchange: Exchange, service: Service): Promise<void>
         "unsupported_echo",
         "echo with logprobs asks for log-probabilities of the prompt, which are not computed yet; leave one of them out",
       );
+    if (Array.isArray(fields.prompt) && fields.prompt.length !== 1)
+      throw optionError("prompt must be one text; send each of several as a request of its own");
     const read = await service.images.resolve(exchange, (imageOf) => completionRequest(fields, imageOf));
     const request = bounded(read, ["prompt", "images"], exchange);
     const { model } = service;

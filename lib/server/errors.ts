@@ -41,6 +41,8 @@ export function asHttpError(error: unknown): HttpError {
     const code = error.code === "ERR_CONTEXT_LENGTH" ? "context_length_exceeded" : error.code;
     return new HttpError(STATUS[error.code] ?? 500, code, error.message, undefined, { cause: error });
   }
+  if (error instanceof RangeError && /call stack/.test(error.message))
+    return new HttpError(400, "invalid_body", "the body is nested too deeply");
   return new HttpError(500, "internal_error", "the server failed; its log says of what", undefined, {
     cause: error,
   });

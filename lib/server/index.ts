@@ -13,6 +13,7 @@ import { Service } from "./service.js";
 export type { ApiKey } from "./keys.js";
 export type { LogOption, LogRecord } from "./log.js";
 export type { ServerOptions } from "./options.js";
+export type { Span, Tracer } from "./spans.js";
 
 /** Milliseconds for the head of a request, and for the next request of a connection. */
 const HEADERS_TIMEOUT = 15_000;

@@ -58,7 +58,7 @@ export class Client {
     private readonly limits: Omit<ApiKey, "key" | "name">,
   ) {
     this.priority = limits.priority ?? 0;
-    this.tokens = limits.rate ?? 0;
+    this.tokens = fullBucket(limits.rate ?? 0);
   }
 
   /**
@@ -80,12 +80,17 @@ export class Client {
   /** A bucket of `rate` tokens that is filled within a minute. */
   private spend(rate: number): void {
     const now = performance.now();
-    this.tokens = Math.min(Math.max(rate, 1), this.tokens + ((now - this.filled) / 60_000) * rate);
+    this.tokens = Math.min(fullBucket(rate), this.tokens + ((now - this.filled) / 60_000) * rate);
     this.filled = now;
     if (this.tokens < 1)
       throw tooMany(`this key may send ${rate} requests a minute`, ((1 - this.tokens) / rate) * 60);
     this.tokens--;
   }
+}
+
+/** At a rate below one a minute there is still one at first. */
+function fullBucket(rate: number): number {
+  return Math.max(rate, 1);
 }
 
 function tooMany(message: string, seconds: number): HttpError {

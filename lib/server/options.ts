@@ -1,6 +1,7 @@
 import { checkNames, checkNumber, optionError } from "../check.js";
 import type { ApiKey } from "./keys.js";
 import type { LogOption } from "./log.js";
+import type { Tracer } from "./spans.js";
 
 /** Options of a server; those of the model are given when it is loaded. */
 export interface ServerOptions {
@@ -24,6 +25,8 @@ export interface ServerOptions {
   cors?: string | readonly string[] | undefined;
   /** Where a line for each request goes; the words of prompts and answers are never in it. Default false. */
   log?: LogOption | undefined;
+  /** Of OpenTelemetry; each request becomes a span of it. Default: none. */
+  tracer?: Tracer | undefined;
 }
 
 /** The options with their defaults. */
@@ -38,6 +41,7 @@ export interface CheckedOptions {
   allowRemoteImages: readonly string[];
   cors: readonly string[];
   log: LogOption;
+  tracer: Tracer | undefined;
 }
 
 const NAMES = [
@@ -51,6 +55,7 @@ const NAMES = [
   "allowRemoteImages",
   "cors",
   "log",
+  "tracer",
 ];
 
 /** @throws HoneybeeError ERR_OPTION naming the option at fault */
@@ -62,9 +67,13 @@ export function checkServerOptions(options: ServerOptions): CheckedOptions {
     throw optionError("modelName must be a text that is not empty");
   if (typeof log !== "function" && log !== false && log !== "json" && log !== "pretty")
     throw optionError(`log must be "json", "pretty", false or a function, not ${JSON.stringify(log)}`);
+  const { tracer } = options;
+  if (tracer !== undefined && typeof tracer?.startSpan !== "function")
+    throw optionError('tracer must be a tracer of OpenTelemetry, such as trace.getTracer("honeybee")');
   return {
     modelName,
     log,
+    tracer,
     apiKeys: arrayOf("apiKeys", options.apiKeys),
     maxQueue: number("maxQueue") ?? 512,
     requestTimeout: number("requestTimeout") ?? 600,

@@ -16,6 +16,7 @@ import { type CheckedOptions, checkServerOptions, type ServerOptions } from "./o
 import { systemTransport, type Transport } from "./remote.js";
 import { findRoute, type Route } from "./router.js";
 import { ROUTES } from "./routes.js";
+import { startSpan } from "./spans.js";
 
 /** How many whole bodies of the largest size may be held at once. */
 const BODIES = 4;
@@ -77,7 +78,10 @@ export class Service {
     const limits = { requestTimeout: requestTimeout * 1000, bodyTimeout: bodyTimeout * 1000, maxBodyBytes };
     const exchange = new Exchange(request, response, limits, this.bodies);
     const { route } = found ?? {};
-    Object.assign(exchange.facts, { id: exchange.id, method, route: route?.path ?? "none" });
+    const name = route?.path ?? "none";
+    Object.assign(exchange.facts, { id: exchange.id, method, route: name });
+    const { tracer } = this.options;
+    const endSpan = tracer && startSpan(tracer, `${method} ${name}`);
     this.open++;
     try {
       if (allowOrigin(this.options.cors, request, response)) response.writeHead(204).end();
@@ -89,7 +93,8 @@ export class Service {
       if (failure !== undefined) this.logFailure(exchange, failure);
     } finally {
       exchange.end();
-      await this.finish(exchange, route);
+      await this.finish(exchange, name);
+      endSpan?.(exchange.facts);
     }
   }
 
@@ -137,13 +142,14 @@ export class Service {
     await route.handle(exchange, this, parameter);
   }
 
-  private async finish(exchange: Exchange, route: Route | undefined): Promise<void> {
+  private async finish(exchange: Exchange, route: string): Promise<void> {
     await exchange.closed;
     // A connection that stays open would keep the server.
     if (this.draining) exchange.request.socket.end();
-    this.metrics.request(route?.path ?? "none", exchange.outcome, exchange.seconds);
-    const ms = Math.round(exchange.seconds * 1000);
-    this.log("info", "request", { ...exchange.facts, status: exchange.outcome, ms });
+    const { outcome: status, seconds, facts } = exchange;
+    this.metrics.request(route, status, seconds);
+    Object.assign(facts, { status, ms: Math.round(seconds * 1000) });
+    this.log("info", "request", facts);
     if (--this.open === 0) for (const resolve of this.onIdle.splice(0)) resolve();
   }
 
