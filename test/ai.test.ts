@@ -1,6 +1,6 @@
 // honeybee/ai through the AI SDK.
 import { readFileSync } from "node:fs";
-import { generateText, streamText } from "ai";
+import { generateText, jsonSchema, Output, streamText } from "ai";
 import t from "tap";
 import { honeybee } from "../lib/ai/index.js";
 import { image, loadModel } from "../lib/index.js";
@@ -49,6 +49,15 @@ t.test("text and streams with an image", async (t) => {
   const url = `data:image/png;base64,${picture.toString("base64")}`;
   const byUrl = [content[0]!, { type: "image" as const, image: url }];
   t.equal((await generateText({ ...call, messages: [{ role: "user", content: byUrl }] })).text, text);
+
+  const schema = jsonSchema<{ seen: string }>({
+    type: "object",
+    properties: { seen: { enum: ["cat", "dog"] } },
+    required: ["seen"],
+    additionalProperties: false,
+  });
+  const { output } = await generateText({ ...call, maxOutputTokens: 60, output: Output.object({ schema }) });
+  t.ok(["cat", "dog"].includes(output.seen), "an answer of a schema");
 
   const pdf = { type: "file" as const, data: new Uint8Array(4), mediaType: "application/pdf" };
   const wrong = generateText({ ...call, messages: [{ role: "user", content: [pdf] }] });

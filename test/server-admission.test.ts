@@ -83,7 +83,12 @@ t.test("a full queue refuses, and says when to come again", async (t) => {
   for (const socket of sockets) socket.destroy();
   t.equal((await queued).status, 200, "who waited is answered");
   t.equal((await api.post(PATH, { ...short, n: 3 })).status, 200);
-  t.match(await api.post(PATH, { ...short, n: 4 }), { status: 400, body: { error: { message: /n is 4/ } } });
+  t.equal((await api.post(PATH, { ...short, beams: 2, n: 2 })).status, 200);
+  t.match(await api.post(PATH, { ...short, beams: 4 }), { status: 400 }, "beams take places too");
+  t.match(await api.post(PATH, { ...short, n: 4 }), {
+    status: 400,
+    body: { error: { message: /4 answers or beams/ } },
+  });
   await api.close();
 });
 

@@ -231,6 +231,51 @@ t.test("OpenAI's responses", async (t) => {
   }
 });
 
+t.test("answers of a schema, in the words of each API", async (t) => {
+  const schema = {
+    type: "object",
+    properties: { seen: { enum: ["cat", "dog"] }, count: { type: "integer", minimum: 0, maximum: 9 } },
+    required: ["seen", "count"],
+    additionalProperties: false,
+  };
+  const check = (text: string) => {
+    const { seen, count } = JSON.parse(text);
+    t.ok(["cat", "dog"].includes(seen) && count >= 0 && count <= 9, text);
+  };
+  const openai = new OpenAI({ baseURL: `${api.url}/v1`, apiKey: "k", maxRetries: 0 });
+  const messages = [{ role: "user" as const, content: "Hi" }];
+  const chat = await openai.chat.completions.create({
+    model: "cabs-new",
+    messages,
+    max_tokens: 60,
+    response_format: { type: "json_schema", json_schema: { name: "seen", schema } },
+  });
+  check(chat.choices[0]!.message.content!);
+  const response = await openai.responses.create({
+    model: "cabs-new",
+    input: "Hi",
+    max_output_tokens: 60,
+    text: { format: { type: "json_schema", name: "seen", schema, strict: true } },
+  });
+  check(response.output_text);
+  t.equal(response.status, "completed");
+  const anthropic = new Anthropic({ baseURL: api.url, apiKey: "k", maxRetries: 0 });
+  const message = await anthropic.messages.create({
+    model: "cabs-new",
+    messages,
+    max_tokens: 60,
+    output_config: { format: { type: "json_schema", schema } },
+  });
+  const [block] = message.content;
+  check(block?.type === "text" ? block.text : "");
+  const body = {
+    messages,
+    response_format: { type: "json_schema", json_schema: { schema: { type: "strin" } } },
+  };
+  const refused = await api.post("/v1/chat/completions", body, { headers });
+  t.match(refused, { status: 400, body: { error: { code: "ERR_OPTION" } } });
+});
+
 t.test("a stream that fails says so in the words of its API", async (t) => {
   const endless = await loadModel(endlessModel(t.testdir()), { weights: "f32" });
   const slow = await serve(endless, { requestTimeout: 0.15 });

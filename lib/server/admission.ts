@@ -40,7 +40,11 @@ export class Admission {
   enter(count: number): () => void {
     const limit = this.capacity + this.maxQueue;
     if (count > limit)
-      throw new HttpError(400, "ERR_OPTION", `n is ${count}; this server takes on ${limit} answers in all`);
+      throw new HttpError(
+        400,
+        "ERR_OPTION",
+        `${count} answers or beams are more than the ${limit} that this server takes on in all`,
+      );
     if (this.taken + count > limit) throw this.refusal();
     this.taken += count;
     const begin = performance.now();

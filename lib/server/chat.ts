@@ -13,12 +13,12 @@ export function chatCompletions(exchange: Exchange, service: Service): Promise<v
     const { stream: _, stream_options: __, ...fields } = withoutTools(modelBody(body, service));
     const { streams, withUsage } = streamFields(body as object as Record<string, unknown>);
     const read = await service.images.resolve(exchange, (imageOf) => chatFields(fields, imageOf));
-    const request = bounded(read, ["messages", ...PROMPT_NAMES], exchange);
+    const { request, n, count } = bounded(read, ["messages", ...PROMPT_NAMES], exchange);
     const { model } = service;
     return {
       begin: () => model.chat(request),
-      count: request.n,
-      form: chatForm(responseHead("chatcmpl-", service), model.tokenizer, request.n, withUsage),
+      count,
+      form: chatForm(responseHead("chatcmpl-", service), model.tokenizer, n, withUsage),
       streams,
     };
   });

@@ -25,14 +25,14 @@ export function completions(exchange: Exchange, service: Service): Promise<void>
     if (Array.isArray(fields.prompt) && fields.prompt.length !== 1)
       throw optionError("prompt must be one text; send each of several as a request of its own");
     const read = await service.images.resolve(exchange, (imageOf) => completionRequest(fields, imageOf));
-    const request = bounded(read, ["prompt", "images"], exchange);
+    const { request, n, count } = bounded(read, ["prompt", "images"], exchange);
     const { model } = service;
     const head = responseHead("cmpl-", service);
     const prefix = echoes ? request.prompt : "";
     return {
       begin: () => model.generate(request),
-      count: request.n,
-      form: textForm(head, model.tokenizer, { n: request.n, prefix, withUsage }),
+      count,
+      form: textForm(head, model.tokenizer, { n, prefix, withUsage }),
       streams,
     };
   });

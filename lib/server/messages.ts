@@ -16,14 +16,14 @@ export function messages(exchange: Exchange, service: Service): Promise<void> {
     if (maxTokens === undefined) throw optionError("max_tokens is missing: how long may the answer be?");
     const chat = { ...chatBody(fields), max_tokens: maxTokens };
     const read = await service.images.resolve(exchange, (imageOf) => chatFields(chat, imageOf));
-    const request = bounded(read, ["messages", ...PROMPT_NAMES], exchange);
-    if (request.n !== 1) throw optionError(`n must be 1 here, not ${request.n}`);
+    const { request, n, count } = bounded(read, ["messages", ...PROMPT_NAMES], exchange);
+    if (n !== 1) throw optionError(`n must be 1 here, not ${n}`);
     const { model } = service;
     const streams = flag("stream", stream);
     const inputTokens = streams ? countTokens(chat, service) : 0;
     return {
       begin: () => model.chat(request),
-      count: 1,
+      count,
       form: messageForm(responseHead("msg_", service), service, stopTexts(request.stop), inputTokens),
       streams,
     };

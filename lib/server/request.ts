@@ -80,7 +80,8 @@ export function flag(name: string, value: unknown): boolean {
 }
 
 /**
- * A request as the exchange may make it: it stops with the exchange, and is not more urgent than its client is.
+ * A request as the exchange may make it: it stops with the exchange, and is not more urgent than its client is. `count`
+ * is how many places of the engine it takes.
  *
  * @throws HoneybeeError ERR_OPTION
  */
@@ -88,13 +89,13 @@ export function bounded<T extends GenerationOptions>(
   request: T,
   others: readonly string[],
   { signal, client }: Exchange,
-): T & { signal: AbortSignal; n: number } {
-  const { n, logprobs, priority } = checkGeneration(request, others);
+): { request: T & { signal: AbortSignal }; n: number; count: number } {
+  const { n, beams, logprobs, priority } = checkGeneration(request, others);
   if (logprobs > MAX_TOP_LOGPROBS)
     throw optionError(`logprobs: at most the ${MAX_TOP_LOGPROBS} likeliest tokens, not ${logprobs}`);
   const highest = client?.priority ?? 0;
   const own = request.priority === undefined ? highest : Math.min(priority, highest);
-  return { ...request, n, priority: own, signal };
+  return { request: { ...request, priority: own, signal }, n, count: beams?.beams ?? n };
 }
 
 /**

@@ -29,8 +29,8 @@ export function responses(exchange: Exchange, service: Service): Promise<void> {
     const { stream, ...fields } = modelBody(body, service);
     const chat = chatBody(fields);
     const read = await service.images.resolve(exchange, (imageOf) => chatFields(chat, imageOf));
-    const request = bounded(read, ["messages", ...PROMPT_NAMES], exchange);
-    if (request.n !== 1) throw optionError(`n must be 1 here, not ${request.n}`);
+    const { request, n, count } = bounded(read, ["messages", ...PROMPT_NAMES], exchange);
+    if (n !== 1) throw optionError(`n must be 1 here, not ${n}`);
     const { model } = service;
     const { instructions = null, temperature = null, top_p = null, text, metadata = {} } = fields;
     const settings = {
@@ -43,7 +43,7 @@ export function responses(exchange: Exchange, service: Service): Promise<void> {
     };
     return {
       begin: () => model.chat(request),
-      count: 1,
+      count,
       form: responseForm(service, settings),
       streams: flag("stream", stream),
     };

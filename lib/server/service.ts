@@ -162,7 +162,7 @@ export class Service {
 /** An answer that can begin. */
 export interface Answering {
   begin(): Generation;
-  /** How many answers it is: `n`. */
+  /** Places of the engine that it takes: `n`, or its beams. */
   count: number;
   form: AnswerForm;
   streams: boolean;
