@@ -100,12 +100,12 @@ t.test("a request has a deadline", async (t) => {
   });
   const stream = await api.post(PATH, { ...endless, stream: true }).catch((error) => error);
   if (stream.status === 200) t.match(eventsOf(stream.body).at(-1), { error: { code: "timeout" } });
-  t.match(await api.post(PATH, { ...endless, timeout: 50 }), {
-    status: 504,
-    body: { error: { code: "ERR_OVERLOADED" } },
-  });
-  await idle();
   await api.close();
+  const patient = await serve(model);
+  const own = await patient.post(PATH, { ...endless, timeout: 50 });
+  t.match(own, { status: 504, body: { error: { code: "ERR_OVERLOADED" } } });
+  await idle();
+  await patient.close();
 });
 
 t.test("keys", async (t) => {
@@ -189,11 +189,15 @@ t.test("bodies have a common limit", async (t) => {
     socket.write(`Content-Length: ${text.length}\r\n\r\n${text.slice(0, -1)}`);
     return socket;
   });
-  await sleep(50);
-  t.match(await api.post(PATH, text), { status: 503, body: { error: { code: "overloaded" } } });
+  const answered = async (status: number) => {
+    for (;;) {
+      const answer = await api.post(PATH, text);
+      if (answer.status === status) return answer.body;
+    }
+  };
+  t.match(await answered(503), { error: { code: "overloaded" } }, "as soon as they are there");
   for (const socket of sockets) socket.destroy();
-  await sleep(50);
-  t.equal((await api.post(PATH, text)).status, 200, "given back");
+  t.match(await answered(200), { object: "text_completion" }, "given back");
   await api.close();
 });
 
@@ -300,14 +304,14 @@ t.test("spans", async (t) => {
       };
     },
   };
-  const api = await serve(model, { tracer, requestTimeout: 0.2 });
+  const api = await serve(model, { tracer });
   await api.post(PATH, short);
-  await api.post(PATH, endless);
+  await api.post(PATH, { ...endless, timeout: 50 });
   await until(() => spans[1]?.ended === 1);
   const usage = { "gen_ai.usage.output_tokens": 2, "http.response.status_code": 200 };
   t.match(spans, [
     { name: `POST ${PATH}`, kind: 1, code: undefined, attributes: usage, ended: 1 },
-    { name: `POST ${PATH}`, code: 2, attributes: { "error.type": "timeout" }, ended: 1 },
+    { name: `POST ${PATH}`, code: 2, attributes: { "error.type": "ERR_OVERLOADED" }, ended: 1 },
   ]);
   await api.close();
 });

@@ -15,7 +15,7 @@ const withImage = (url: unknown) => ({
 const model = await loadGolden("cabs-new", { maxImagePixels: 1e6 });
 let api: TestServer;
 t.before(async () => {
-  api = await serve(model, { bodyTimeout: 0.3, maxBodyBytes: 100_000, maxImageBytes: 50_000 });
+  api = await serve(model, { bodyTimeout: 1, maxBodyBytes: 100_000, maxImageBytes: 50_000 });
 });
 t.afterEach(async () => {
   const { status } = await api.post(CHAT, hello);
@@ -63,6 +63,7 @@ t.test("fields of the wrong kind are named", async (t) => {
     [CHAT, { ...hello, stream: "yes" }, /stream must be true or false/],
     [CHAT, { ...hello, stream_options: {} }, /stream_options is for stream: true/],
     [CHAT, { ...hello, stream: true, stream_options: 5 }, /stream_options must be an object/],
+    [CHAT, { ...hello, logprobs: 1 }, /logprobs must be true or false/],
     [CHAT, { ...hello, logprobs: true, top_logprobs: 21 }, /at most the 20/],
     [CHAT, { ...hello, tools: [{ type: "function" }] }, /^tools: this model calls no tools/],
     [CHAT, { ...hello, functions: [{}] }, /^functions: /],
@@ -71,6 +72,7 @@ t.test("fields of the wrong kind are named", async (t) => {
     ["/v1/completions", { prompt: 5 }, /prompt must be a text/],
     ["/v1/completions", { prompt: "x", images: 5 }, /images must be an array/],
     ["/v1/completions", { prompt: "<image>" }, /1 <image> but 0 images/],
+    ["/v1/completions", { prompt: "x", logprobs: "all" }, /logprobs must be/],
     ["/v1/completions", { prompt: "x", echo: 1 }, /echo must be true or false/],
   ];
   for (const [path, body, message] of cases) {
@@ -139,7 +141,7 @@ t.test("bodies that are too large or too slow", async (t) => {
     /^HTTP\/1.1 413 /,
     "refused while it arrives",
   );
-  t.match(await raw(head("Content-Length: 50"), '{"mess'), /^HTTP\/1.1 408 .*within 0.3 s/s);
+  t.match(await raw(head("Content-Length: 50"), '{"mess'), /^HTTP\/1.1 408 .*within 1 s/s);
   t.match(await raw("nonsense\r\n\r\n"), /^HTTP\/1.1 400 .*invalid_request/s);
   t.match(await raw(`GET / HTTP/1.1\r\nX: ${"x".repeat(70_000)}\r\n\r\n`), /^HTTP\/1.1 431 /);
   const gone = connect(api.port, "127.0.0.1");

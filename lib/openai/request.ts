@@ -16,6 +16,8 @@ export function chatRequest(body: unknown, imageOf: ImageResolver): ChatRequest 
   const { messages, logprobs, top_logprobs: top, stream, ...rest } = objectOf(body, "body");
   if (stream) throw optionError("stream: there is nobody to stream to; leave it out");
   if (!Array.isArray(messages)) throw optionError("messages must be an array of messages");
+  if (typeof (logprobs ?? false) !== "boolean")
+    throw optionError(`logprobs must be true or false, not ${JSON.stringify(logprobs)}`);
   const wanted = logprobs ? (top ?? true) : undefined;
   const options = { ...generationFields(rest), ...(wanted !== undefined && { logprobs: wanted }) };
   return {
@@ -38,7 +40,8 @@ export function completionRequest(body: unknown, imageOf: ImageResolver): Genera
     throw optionError("prompt must be a text; give each of several a line of its own");
   const urls = images ?? [];
   if (!Array.isArray(urls)) throw optionError("images must be an array of paths or data: URLs");
-  const options = { ...generationFields(rest), ...(typeof logprobs === "number" && { logprobs }) };
+  const wanted = (logprobs ?? false) === false ? {} : { logprobs: logprobs as number };
+  const options = { ...generationFields(rest), ...wanted };
   return { prompt: only, images: urls.map((url, i) => imageOf(textOf(url, `images[${i}]`))), ...options };
 }
 

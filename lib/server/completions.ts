@@ -16,7 +16,7 @@ export function completions(exchange: Exchange, service: Service): Promise<void>
     const { stream: _, stream_options: __, echo, ...fields } = all;
     const { streams, withUsage } = streamFields(all);
     const echoes = flag("echo", echo);
-    if (echoes && typeof fields.logprobs === "number")
+    if (echoes && (fields.logprobs ?? false) !== false)
       throw new HttpError(
         400,
         "unsupported_echo",
