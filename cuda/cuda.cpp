@@ -17,8 +17,11 @@ int use_device(int device) {
 
 }  // namespace
 
-Cuda::Cuda(int index, std::shared_ptr<Budget> shared_budget)
-    : device(index), multiprocessors(use_device(index)), budget(std::move(shared_budget)) {
+Cuda::Cuda(int index, std::shared_ptr<Budget> shared_budget, bool invariant)
+    : device(index),
+      multiprocessors(use_device(index)),
+      batch_invariant(invariant),
+      budget(std::move(shared_budget)) {
   staging = std::make_unique<Staging>(stream);
   products = std::make_unique<Products>(*this);
 }

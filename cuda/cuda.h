@@ -43,7 +43,7 @@ class Event {
 /// What the operations need of the device they run on. One stream carries all work of a backend, in order.
 struct Cuda {
   /// Throws Error(kDevice) if the device cannot be used.
-  Cuda(int device, std::shared_ptr<Budget> budget);
+  Cuda(int device, std::shared_ptr<Budget> budget, bool batch_invariant);
   ~Cuda();
   Cuda(const Cuda&) = delete;
   Cuda& operator=(const Cuda&) = delete;
@@ -64,6 +64,7 @@ struct Cuda {
 
   const int device;
   const int multiprocessors;
+  const bool batch_invariant;  ///< products by kernels whose rows do not depend on each other, at their price
   const Stream stream;
   std::shared_ptr<Budget> budget;      ///< bytes that this backend may hold
   std::unique_ptr<Staging> staging;    ///< pinned host memory on the way to the device

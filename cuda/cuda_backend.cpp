@@ -34,7 +34,7 @@ class CudaBackend final : public Backend {
   CudaBackend(const BackendOptions& options, std::shared_ptr<cuda::Budget> budget)
       : options_(options),
         description_(cuda::find_device(options.index).description()),
-        cuda_(options.index, std::move(budget)),
+        cuda_(options.index, std::move(budget), options.batch_invariant),
         recordings_(cuda_) {}
 
   std::string name() const override { return options_.name; }

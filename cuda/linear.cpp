@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "cuda/gemv.h"
 #include "cuda/ops.h"
 #include "cuda/products.h"
@@ -61,8 +63,12 @@ void multiply(Cuda& cuda, const char* op, const Tensor& x, const Weight& weight,
               const Tensor& y, bool accumulate) {
   const RowMatrix& w = row_matrix(op, weight);
   const Tensor words = prepared_x(cuda, x, w);
-  if (x.rows < kMatrixRows) {
-    gemv(cuda, words, w, bias, y, accumulate);
+  if (x.rows < kMatrixRows || cuda.batch_invariant) {
+    // Of many rows the weight is read again for every 16.
+    for (int64_t row = 0; row < x.rows; row += kMatrixRows) {
+      const int64_t rows = std::min(kMatrixRows, x.rows - row);
+      gemv(cuda, words.row_range(row, rows), w, bias, y.row_range(row, rows), accumulate);
+    }
   } else {
     multiply_many(cuda, words, w, bias, y, accumulate);
   }

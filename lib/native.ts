@@ -135,6 +135,9 @@ export interface EngineStats {
   imageCacheBytes: number;
   /** Steps of the language model. */
   steps: number;
+  /** Milliseconds in which the engine's thread did something, and those of them in steps and images. */
+  busyMs: number;
+  modelMs: number;
   /** Tokens of the prompts let in so far, and how many of them were in the prefix cache. */
   promptTokens: number;
   cachedTokens: number;

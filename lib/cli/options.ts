@@ -18,6 +18,7 @@ export interface ModelFlags {
   batchInvariant?: boolean;
   prefixCache?: boolean;
   imageCache?: number;
+  stepTrace?: string;
   visualTokens?: number;
 }
 
@@ -87,6 +88,7 @@ export function addModelOptions(command: Command): Command {
     .option("--batch-invariant", "the same bits whatever runs beside")
     .option("--no-prefix-cache", "compute every prompt from its start")
     .option("--image-cache <bytes>", "of visual tokens, kept for images that come again", number)
+    .option("--step-trace <file>", "Chrome trace of the engine's steps")
     .option("--visual-tokens <m>", "tokens per image of a C-Abstractor, a square number", number);
 }
 

@@ -26,12 +26,14 @@ export interface ModelOptions {
   tokenizer?: string | undefined;
   /** Images with more pixels are refused before decoding. Default 2^28. */
   maxImagePixels?: number | undefined;
-  /** The same bits for a request whatever runs beside it, in bf16 too. Default false. */
+  /** The same bits for a request whatever runs beside it, in bf16 and on GPUs too; prompts take longer. Default false. */
   batchInvariant?: boolean | undefined;
   /** A prompt that begins like an earlier one, images included, is computed only from where they part. Default true. */
   prefixCache?: boolean | undefined;
   /** Bytes of visual tokens kept for images that come again, at most an eighth of the memory. Default 2^28, 0: none. */
   imageCache?: number | undefined;
+  /** File to write a Chrome trace of the engine's steps to: what each computed, what each request was doing when. */
+  stepTrace?: string | undefined;
   /** Visual tokens per image of a C-Abstractor: any square number. Default: the checkpoint's. */
   visualTokens?: number | undefined;
   /** Stops loading. */
@@ -153,6 +155,7 @@ export const MODEL_NAMES: readonly string[] = [
   "batchInvariant",
   "prefixCache",
   "imageCache",
+  "stepTrace",
   "visualTokens",
   "signal",
   "onProgress",
@@ -288,6 +291,12 @@ export function checkModelOptions(options: ModelOptions): void {
   checkChoice("kv", options.kv, CHOICES.kv);
   checkBoolean("batchInvariant", options.batchInvariant);
   checkBoolean("prefixCache", options.prefixCache);
+  if (
+    options.stepTrace !== undefined &&
+    (typeof options.stepTrace !== "string" || options.stepTrace === "")
+  ) {
+    throw optionError("stepTrace must be the path of a file");
+  }
   checkSignal(options.signal);
   if (options.onProgress !== undefined && typeof options.onProgress !== "function") {
     throw optionError("onProgress must be a function");

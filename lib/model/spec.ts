@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import type { Checkpoint, ModelConfig, StoredDtype, TensorRef } from "../checkpoint/index.js";
 import { chooseDevice, type DeviceChoice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
@@ -95,6 +96,7 @@ export function nativeSpec(
     batchInvariant: options.batchInvariant ?? false,
     prefixCache: options.prefixCache ?? true,
     imageCache: options.imageCache,
+    stepTrace: options.stepTrace && resolve(options.stepTrace),
   };
   const source = checkpoint
     ? { folder: checkpoint.path, files: checkpoint.files, tensors: [...checkpoint.tensors.values()] }

@@ -17,9 +17,10 @@ struct BackendDevice {
 };
 
 struct BackendOptions {
-  std::string name;   ///< what Backend::name() will say: "cuda:0", "simt"
-  int index = 0;      ///< which device of the library
-  size_t memory = 0;  ///< bytes that may be held on it; 0: what it has
+  std::string name;              ///< what Backend::name() will say: "cuda:0", "simt"
+  int index = 0;                 ///< which device of the library
+  size_t memory = 0;             ///< bytes that may be held on it; 0: what it has
+  bool batch_invariant = false;  ///< a row's bits never depend on the rows beside it
 };
 
 /// A device backend that is built and shipped apart (honeybee-cuda.so, honeybee-simt.so). Opened once a

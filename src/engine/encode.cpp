@@ -45,10 +45,12 @@ void Engine::advance_encoding(bool idle) {
   guarded(waiting_for_images(), [&] {
     try {
       if (encoding.mark != nullptr) {
+        const ModelTime time(counts_.model_ms);
         if (idle) encoding.mark->wait();
         if (!encoding.mark->reached()) return;
       }
       counts_.images_encoded += static_cast<int64_t>(encoding.images.size());
+      if (loaded_->steps) loaded_->steps->images(encoding.begin, Clock::now(), encoding.images.size());
       settle_encoding(true);
     } catch (const std::exception&) {
       give_up_encoding();
@@ -97,6 +99,7 @@ void Engine::start_encoding() {
   if (batch.empty()) return;
   for (const WantedImage& wanted : batch) loaded_->encoding.images.push_back(wanted.image);
   guarded(waiting_for_images(), [&] {
+    const ModelTime time(counts_.model_ms);
     try {
       queue_images(batch);
     } catch (const Interrupted&) {
@@ -124,6 +127,7 @@ void Engine::queue_images(const std::vector<WantedImage>& batch) {
   const Vlm& model = loaded_->model;
   Loaded::Encoding& encoding = loaded_->encoding;
   encoding.scope.emplace(loaded_->encoder_arena());
+  encoding.begin = Clock::now();
   Sequence& first = *batch.front().sequence;
   std::vector<TraceTensor> recorded;
   const Trace trace = recorder(backend, recorded);

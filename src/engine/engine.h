@@ -28,6 +28,7 @@ struct EngineOptions {
   int64_t max_sequences = 0;  ///< that run at once; more wait
   size_t memory = 0;          ///< bytes for weights and KV cache together; 0: what the device has
   bool prefix_cache = true;   ///< a prompt that begins like an earlier one is computed from where they part
+  std::string step_trace;     ///< file for a Chrome trace of the steps; none if empty
   size_t image_cache = size_t{256} << 20;  ///< bytes of visual tokens kept; at most an eighth of the memory
   SchedulerLimits limits;
 };
@@ -87,6 +88,7 @@ class Engine {
   void validate(const Sequence& sequence) const;
   void run_once();
   bool run_step();
+  EngineStats current_stats() const;
   void note_stats();
   void finish(Sequence& sequence, Event::Reason reason);
   void fail_sequence(Sequence& sequence, ErrorCode code, const std::string& message);
@@ -111,6 +113,7 @@ class Engine {
   void release_visual(Sequence& sequence);
 
   void forward(const std::vector<Share>& shares);
+  void compute(Step& step);
   Step make_step(const std::vector<Share>& shares) const;
   int64_t pad(Step& step) const;
   bool fork(const Sequence& sequence, Sequence& twin);
@@ -142,7 +145,7 @@ class Engine {
   std::unique_ptr<Loaded> loaded_;
   std::multimap<std::pair<const EventSink*, uint64_t>, std::unique_ptr<Sequence>> sequences_;
   std::vector<const Sequence*> finished_;  ///< of the step, to be dropped at its end
-  EngineStats counts_{};
+  EngineStats counts_{};                   ///< what is not counted elsewhere
   std::vector<std::pair<std::shared_ptr<EventSink>, std::vector<Event>>> outbox_;
 
   std::thread thread_;

@@ -68,6 +68,7 @@ bool Engine::receive_commands() {
 // What could never run is refused at once.
 void Engine::receive(std::unique_ptr<Sequence> sequence) {
   Sequence& received = *sequence;
+  received.steps = loaded_->steps.get();
   sequences_.emplace(std::pair(received.sink.get(), received.request.id), std::move(sequence));
   ErrorCode code{};
   std::string message;
@@ -150,6 +151,7 @@ void Engine::run_once() {
     advance_encoding(false);
     if (!run_step()) advance_encoding(true);
   };
+  const Clock::time_point begin = Clock::now();
   if (caught(turn, code, message)) {
     const std::vector<Sequence*> running = loaded_->scheduler.running();
     for (Sequence* sequence : running) fail_sequence(*sequence, code, message);
@@ -160,11 +162,16 @@ void Engine::run_once() {
         std::find_if(begin, end, [&](const auto& entry) { return entry.second.get() == sequence; }));
   }
   finished_.clear();
+  if (loaded_->steps) loaded_->steps->flush();
+  // Who hears that its request has ended finds it in the figures.
+  const Clock::time_point delivery = Clock::now();
+  counts_.busy_ms += milliseconds(begin, delivery);
   note_stats();
   flush();
+  counts_.busy_ms += milliseconds(delivery, Clock::now());
 }
 
-void Engine::note_stats() {
+EngineStats Engine::current_stats() const {
   const Scheduler& scheduler = loaded_->scheduler;
   EngineStats stats = counts_;
   stats.waiting = scheduler.waiting();
@@ -179,6 +186,11 @@ void Engine::note_stats() {
   stats.preemptions = scheduler.preemptions();
   stats.image_hits = loaded_->images.hits();
   stats.image_evictions = loaded_->images.evictions();
+  return stats;
+}
+
+void Engine::note_stats() {
+  const EngineStats stats = current_stats();
   const std::lock_guard lock(mutex_);
   stats_ = stats;
 }

@@ -87,24 +87,26 @@ void Engine::load_model() {
   const int64_t tokens_per_image = model.tokens_per_image();
   Backend& device = *backend;
   Backend& encoder = side ? *side : device;
-  loaded_.reset(new Loaded{.backend = std::move(backend),
-                           .side = std::move(side),
-                           .model = std::move(model),
-                           .cache = std::move(cache),
-                           .batch = std::move(batch),
-                           .sampling = device.make_sampling_batch(),
-                           .arena = Arena(device),
-                           .side_arena = Arena(encoder),
-                           .pictures = Arena(encoder),
-                           .scheduler = {{.max_sequences = options_.max_sequences,
-                                          .positions = options_.context,
-                                          .tokens_per_image = tokens_per_image,
-                                          .prefix_cache = options_.prefix_cache,
-                                          .key = random_hash_key(),
-                                          .limits = options_.limits},
-                                         count},
-                           .images = ImageCache(encoder, std::min(options_.image_cache, free_before / 8)),
-                           .encoding = {}});
+  loaded_.reset(new Loaded{
+      .backend = std::move(backend),
+      .side = std::move(side),
+      .model = std::move(model),
+      .cache = std::move(cache),
+      .batch = std::move(batch),
+      .sampling = device.make_sampling_batch(),
+      .arena = Arena(device),
+      .side_arena = Arena(encoder),
+      .pictures = Arena(encoder),
+      .scheduler = {{.max_sequences = options_.max_sequences,
+                     .positions = options_.context,
+                     .tokens_per_image = tokens_per_image,
+                     .prefix_cache = options_.prefix_cache,
+                     .key = random_hash_key(),
+                     .limits = options_.limits},
+                    count},
+      .images = ImageCache(encoder, std::min(options_.image_cache, free_before / 8)),
+      .steps = options_.step_trace.empty() ? nullptr : std::make_unique<StepTrace>(options_.step_trace),
+      .encoding = {}});
   info.load_ms = milliseconds(begin, Clock::now());
   {
     const std::lock_guard lock(mutex_);

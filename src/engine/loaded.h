@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "engine/image_cache.h"
 #include "engine/scheduler.h"
+#include "engine/step_trace.h"
 
 namespace honeybee {
 
@@ -24,12 +25,14 @@ struct Engine::Loaded {
       pictures;  ///< before they are resized; apart, because a recorded pass wants the same tensors each time
   Scheduler scheduler;
   ImageCache images;
+  std::unique_ptr<StepTrace> steps;  ///< null unless somebody wants to see them
 
   /// Images on their way through the vision tower.
   struct Encoding {
     std::vector<std::shared_ptr<EncodedImage>> images;
     std::unique_ptr<Mark> mark;
     std::optional<Arena::Scope> scope;
+    Clock::time_point begin;
     size_t singly = 0;  ///< so many are encoded one by one, to find the one that made a batch fail
   };
   Encoding encoding;

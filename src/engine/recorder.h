@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "engine/sequence.h"
 #include "model/run.h"
 
 namespace honeybee {
@@ -16,5 +17,18 @@ inline Trace recorder(Backend& backend, std::vector<TraceTensor>& trace) {
     trace.push_back(std::move(tensor));
   };
 }
+
+/// Adds the time of its life to a figure.
+class ModelTime {
+ public:
+  explicit ModelTime(double& sum) : sum_(sum) {}
+  ~ModelTime() { sum_ += milliseconds(begin_, Clock::now()); }
+  ModelTime(const ModelTime&) = delete;
+  ModelTime& operator=(const ModelTime&) = delete;
+
+ private:
+  double& sum_;
+  Clock::time_point begin_ = Clock::now();
+};
 
 }  // namespace honeybee

@@ -1,5 +1,7 @@
 #include "engine/sequence.h"
 
+#include "engine/step_trace.h"
+
 namespace honeybee {
 
 Sequence::Sequence(Request r, std::shared_ptr<EventSink> s)
@@ -13,24 +15,13 @@ Sequence::Sequence(Request r, std::shared_ptr<EventSink> s)
 }
 
 void Sequence::enter(Phase next) {
+  static constexpr const char* kNames[] = {"waiting", "images", "prefill", "decode", "finished"};
+  double Timings::* const kTimings[] = {&Timings::queued_ms, &Timings::encode_ms, &Timings::prefill_ms,
+                                        &Timings::decode_ms};
   const Clock::time_point now = Clock::now();
-  const double elapsed = milliseconds(since, now);
-  switch (phase) {
-    case Phase::kWaiting:
-      timings.queued_ms += elapsed;
-      break;
-    case Phase::kEncode:
-      timings.encode_ms += elapsed;
-      break;
-    case Phase::kPrefill:
-      timings.prefill_ms += elapsed;
-      break;
-    case Phase::kDecode:
-      timings.decode_ms += elapsed;
-      break;
-    case Phase::kFinished:
-      break;
-  }
+  const auto index = static_cast<size_t>(phase);
+  if (phase != Phase::kFinished) timings.*kTimings[index] += milliseconds(since, now);
+  if (steps != nullptr) steps->phase(arrival, kNames[index], since, now);
   since = now;
   phase = next;
 }

@@ -13,6 +13,7 @@
 namespace honeybee {
 
 struct EncodedImage;
+class StepTrace;
 
 using Clock = std::chrono::steady_clock;
 
@@ -64,7 +65,8 @@ struct Sequence {
   std::vector<ContentHash> image_contents;            ///< of each image
   std::vector<std::shared_ptr<EncodedImage>> visual;  ///< of each image while prefill needs it, else null
 
-  Clock::time_point since;  ///< start of the current phase
+  StepTrace* steps = nullptr;  ///< told of its phases; null unless somebody wants to see them
+  Clock::time_point since;     ///< start of the current phase
   Timings timings;
   std::vector<TraceTensor> trace;
   std::vector<float> raw_logits;

@@ -14,6 +14,8 @@ struct EngineStats {
   size_t image_bytes = 0;  ///< of visual tokens kept for their images
 
   int64_t steps = 0;          ///< of the language model
+  double busy_ms = 0.0;       ///< in turns of the engine's thread that did something
+  double model_ms = 0.0;      ///< of those, in steps and images; the rest is scheduling and delivery
   int64_t prompt_tokens = 0;  ///< of the prompts that were admitted
   int64_t cached_tokens = 0;  ///< of those, found in the prefix cache
   int64_t generated_tokens = 0;

@@ -21,6 +21,11 @@ struct Engine::Step {
   Sequence* traced = nullptr;
   bool decodes = true;  ///< one row each, nothing traced: a shape that comes again and again
 
+  // What came of it.
+  std::vector<int32_t> tokens;             ///< for each wanted row
+  std::vector<std::vector<float>> logits;  ///< of the wanted rows whose sequence asked for them
+  std::vector<TraceTensor> trace;
+
   void begin(Sequence& sequence, const std::vector<int32_t>& table) {
     sequences.push_back(&sequence);
     blocks.push_back(&table);
@@ -36,6 +41,21 @@ struct Engine::Step {
 
   int64_t rows() const { return static_cast<int64_t>(ids.size()); }
 };
+
+namespace {
+
+StepTrace::Step describe(const std::vector<Share>& shares, const std::vector<Sequence*>& wanting) {
+  StepTrace::Step step;
+  step.tokens = std::ssize(wanting) - std::count(wanting.begin(), wanting.end(), nullptr);
+  for (const Share& share : shares) {
+    const bool decodes = share.sequence->phase == Sequence::Phase::kDecode;
+    (decodes ? step.decoding : step.prefilling)++;
+    if (!decodes) step.prefill_rows += share.rows;
+  }
+  return step;
+}
+
+}  // namespace
 
 Engine::Step Engine::make_step(const std::vector<Share>& shares) const {
   Step step;
@@ -106,16 +126,53 @@ int64_t Engine::pad(Step& step) const {
 
 // One step of the language model.
 void Engine::forward(const std::vector<Share>& shares) {
+  const Clock::time_point begin = Clock::now();
+  for (const Share& share : shares) {
+    for (const BlockCopy& copy : share.sequence->copies)
+      loaded_->backend->copy_block(*loaded_->cache, copy.from, copy.to);
+  }
+  Step step = make_step(shares);
+  compute(step);
+  if (loaded_->steps)
+    loaded_->steps->step(begin, Clock::now(), describe(shares, step.wanting), current_stats());
+  // From here on the step counts.
+  counts_.steps++;
+  for (const Share& share : shares) {
+    share.sequence->copies.clear();
+    loaded_->scheduler.advance(*share.sequence, share.rows);
+  }
+  for (size_t w = 0; w < step.wanted.size(); w++) {
+    if (step.wanting[w] == nullptr) continue;
+    Sequence& sequence = *step.wanting[w];
+    ErrorCode code{};
+    std::string message;
+    const auto take = [&] {
+      if (step.forked_of[w] != nullptr && !fork(*step.forked_of[w], sequence)) return;
+      if (&sequence == step.traced)
+        std::move(step.trace.begin(), step.trace.end(), std::back_inserter(sequence.trace));
+      if (sequence.search) {
+        advance_beams(sequence, std::span(step.logits).subspan(w, sequence.search->live()));
+      } else {
+        consume(sequence, step.tokens[w], step.logits[w]);
+      }
+    };
+    const size_t beams = sequence.search ? sequence.search->live() : 1;
+    if (caught(take, code, message)) fail_sequence(sequence, code, message);
+    w += beams - 1;
+  }
+}
+
+// Runs the network on a step and brings back the next tokens.
+void Engine::compute(Step& step) {
+  const ModelTime time(counts_.model_ms);
   Backend& backend = *loaded_->backend;
   const Vlm& model = loaded_->model;
   const TextConfig& text = model.config().text;
   const Arena::Scope scope(loaded_->arena);
 
-  Step step = make_step(shares);
   const bool records = step.decodes && backend.records();
   const int64_t bound = records ? pad(step) : 0;
-  std::vector<TraceTensor> recorded;
-  const Trace trace = recorder(backend, recorded);
+  const Trace trace = recorder(backend, step.trace);
   const Run run{backend, loaded_->arena, step.traced != nullptr ? &trace : nullptr, &interrupt_};
   const Tensor ids = run.arena.matrix(step.rows(), 1, Dtype::kI32);
   const auto count = static_cast<int64_t>(step.wanted.size());
@@ -131,11 +188,7 @@ void Engine::forward(const std::vector<Share>& shares) {
   for (const Sequence* sequence : step.wanting)
     choices.push_back(sequence ? sequence->sampling_row() : SamplingRow{});
   loaded_->sampling->set(choices);
-  for (const Share& share : shares) {
-    for (const BlockCopy& copy : share.sequence->copies)
-      backend.copy_block(*loaded_->cache, copy.from, copy.to);
-  }
-  const auto compute = [&] {
+  const auto network = [&] {
     model.llama().embed(run, ids, x);
     for (size_t s = 0; s < step.sequences.size(); s++) {
       splice(*step.sequences[s], x.row_range(step.row_begin[s], step.row_begin[s + 1] - step.row_begin[s]));
@@ -145,43 +198,18 @@ void Engine::forward(const std::vector<Share>& shares) {
     backend.sample(logits, *loaded_->sampling, tokens);
   };
   if (records) {
-    backend.repeat("decode " + std::to_string(step.rows()) + " x " + std::to_string(bound), compute);
+    backend.repeat("decode " + std::to_string(step.rows()) + " x " + std::to_string(bound), network);
   } else {
-    compute();
+    network();
   }
 
-  // From here on the step counts.
-  std::vector<int32_t> chosen(step.wanted.size());
-  backend.download(tokens, chosen.data());
-  std::vector<std::vector<float>> host(step.wanted.size());
+  step.tokens.resize(step.wanted.size());
+  backend.download(tokens, step.tokens.data());
+  step.logits.resize(step.wanted.size());
   for (size_t w = 0; w < step.wanted.size(); w++) {
     if (step.wanting[w] == nullptr || !step.wanting[w]->wants_logits()) continue;
-    host[w].resize(static_cast<size_t>(logits.cols));
-    backend.download(logits.row_range(static_cast<int64_t>(w), 1), host[w].data());
-  }
-  counts_.steps++;
-  for (const Share& share : shares) {
-    share.sequence->copies.clear();
-    loaded_->scheduler.advance(*share.sequence, share.rows);
-  }
-  for (size_t w = 0; w < step.wanted.size(); w++) {
-    if (step.wanting[w] == nullptr) continue;
-    Sequence& sequence = *step.wanting[w];
-    ErrorCode code{};
-    std::string message;
-    const auto take = [&] {
-      if (step.forked_of[w] != nullptr && !fork(*step.forked_of[w], sequence)) return;
-      if (&sequence == step.traced)
-        std::move(recorded.begin(), recorded.end(), std::back_inserter(sequence.trace));
-      if (sequence.search) {
-        advance_beams(sequence, std::span(host).subspan(w, sequence.search->live()));
-      } else {
-        consume(sequence, chosen[w], host[w]);
-      }
-    };
-    const size_t beams = sequence.search ? sequence.search->live() : 1;
-    if (caught(take, code, message)) fail_sequence(sequence, code, message);
-    w += beams - 1;
+    step.logits[w].resize(static_cast<size_t>(logits.cols));
+    backend.download(logits.row_range(static_cast<int64_t>(w), 1), step.logits[w].data());
   }
 }
 

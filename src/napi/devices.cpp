@@ -88,7 +88,10 @@ std::unique_ptr<Backend> open_backend(const DeviceOptions& options) {
   require_known(options);
   if (options.device != "cpu") {
     return BackendLibrary::open(options.library)
-        .make_backend({.name = options.device, .index = index_of(options.device), .memory = options.memory});
+        .make_backend({.name = options.device,
+                       .index = index_of(options.device),
+                       .memory = options.memory,
+                       .batch_invariant = options.batch_invariant});
   }
   return make_cpu_backend(
       {.threads = options.threads, .batch_invariant = options.batch_invariant, .isa = options.isa});

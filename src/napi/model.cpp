@@ -141,25 +141,27 @@ Napi::Value ModelHandle::stats(const Napi::CallbackInfo& info) {
   return guarded_call(info.Env(), [&]() -> Napi::Value {
     require(state_->engine != nullptr, ErrorCode::kDisposed, "the model has been disposed");
     const EngineStats stats = state_->engine->stats();
-    const std::pair<const char*, int64_t> figures[] = {
-        {"waiting", stats.waiting},
-        {"running", stats.running},
-        {"blocksFree", stats.blocks_free},
-        {"blocksCached", stats.blocks_cached},
-        {"blocksUsed", stats.blocks_used},
-        {"imageCacheBytes", static_cast<int64_t>(stats.image_bytes)},
-        {"steps", stats.steps},
-        {"promptTokens", stats.prompt_tokens},
-        {"cachedTokens", stats.cached_tokens},
-        {"generatedTokens", stats.generated_tokens},
-        {"blockEvictions", stats.block_evictions},
-        {"preemptions", stats.preemptions},
-        {"imagesEncoded", stats.images_encoded},
-        {"imageHits", stats.image_hits},
-        {"imageEvictions", stats.image_evictions},
+    const std::pair<const char*, double> figures[] = {
+        {"waiting", static_cast<double>(stats.waiting)},
+        {"running", static_cast<double>(stats.running)},
+        {"blocksFree", static_cast<double>(stats.blocks_free)},
+        {"blocksCached", static_cast<double>(stats.blocks_cached)},
+        {"blocksUsed", static_cast<double>(stats.blocks_used)},
+        {"imageCacheBytes", static_cast<double>(stats.image_bytes)},
+        {"steps", static_cast<double>(stats.steps)},
+        {"busyMs", stats.busy_ms},
+        {"modelMs", stats.model_ms},
+        {"promptTokens", static_cast<double>(stats.prompt_tokens)},
+        {"cachedTokens", static_cast<double>(stats.cached_tokens)},
+        {"generatedTokens", static_cast<double>(stats.generated_tokens)},
+        {"blockEvictions", static_cast<double>(stats.block_evictions)},
+        {"preemptions", static_cast<double>(stats.preemptions)},
+        {"imagesEncoded", static_cast<double>(stats.images_encoded)},
+        {"imageHits", static_cast<double>(stats.image_hits)},
+        {"imageEvictions", static_cast<double>(stats.image_evictions)},
     };
     Napi::Object out = Napi::Object::New(info.Env());
-    for (const auto& [name, value] : figures) out.Set(name, static_cast<double>(value));
+    for (const auto& [name, value] : figures) out.Set(name, value);
     return out;
   });
 }

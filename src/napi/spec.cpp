@@ -204,6 +204,7 @@ EngineOptions read_engine_options(const ObjectReader& r) {
   options.context = r.integer("context", 1, kLongestContext);
   options.max_sequences = r.integer("maxSequences", 1, 65536);
   options.memory = static_cast<size_t>(r.integer_or("memory", 0));
+  if (r.has("stepTrace")) options.step_trace = r.text("stepTrace");
   options.prefix_cache = r.boolean_or("prefixCache", true);
   if (r.has("imageCache")) options.image_cache = static_cast<size_t>(r.integer("imageCache"));
 

@@ -25,7 +25,9 @@ void add_library(std::vector<Device>& list, const std::string& path, const std::
   } catch (const Error&) {
     return;  // built here, no GPU to run it
   }
-  list.push_back({name, [&library, name](int) { return library.make_backend({.name = name}); }});
+  list.push_back(
+      {name, [&library, name](int) { return library.make_backend({.name = name}); },
+       [&library, name] { return library.make_backend({.name = name, .batch_invariant = true}); }});
 }
 
 }  // namespace
@@ -36,7 +38,8 @@ std::vector<Device> devices() {
     const auto isa = static_cast<cpu::Isa>(i);
     if (!cpu::isa_supported(isa)) continue;
     list.push_back({std::string("cpu/") + cpu::isa_name(isa),
-                    [isa](int threads) { return make_cpu_backend({.threads = threads, .isa = isa}); }});
+                    [isa](int threads) { return make_cpu_backend({.threads = threads, .isa = isa}); },
+                    [isa] { return make_cpu_backend({.threads = 2, .batch_invariant = true, .isa = isa}); }});
   }
   add_library(list, library_path("HONEYBEE_SIMT_LIBRARY", "honeybee-simt.so"), "simt");
   add_library(list, library_path("HONEYBEE_CUDA_LIBRARY", "honeybee-cuda.so"), "cuda:0");

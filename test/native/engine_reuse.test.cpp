@@ -12,11 +12,15 @@ namespace {
 
 using Reason = Event::Reason;
 
-/// Of the tiny model: keys and values, layers, heads, tokens, head_dim, f32.
-constexpr size_t kBlockBytes = size_t{2} * 2 * 2 * 16 * 16 * 4;
+// How large the schedules are that a test draws.
+struct Size {
+  uint64_t schedules = 0;
+  uint64_t requests = 0;
+  int64_t tokens = 0;  ///< of the longest answer
+};
 
 // Text, at times around an image, that begins like others of its family.
-Request random_request(Random& random, uint64_t id) {
+Request random_request(Random& random, uint64_t id, int64_t tokens) {
   Request request;
   request.id = id;
   const auto family = static_cast<int32_t>(random.below(3));
@@ -30,7 +34,7 @@ Request random_request(Random& random, uint64_t id) {
   }
   for (int64_t i = random.below(20); i >= 0; i--)
     request.ids.push_back(3 + static_cast<int32_t>(random.below(2)));
-  request.max_tokens = 1 + random.below(90);
+  request.max_tokens = 1 + random.below(tokens);
   request.raw_logits = request.max_tokens;
   if (random.below(2) == 0) {
     request.sampling.temperature = 1.0f;
@@ -39,62 +43,97 @@ Request random_request(Random& random, uint64_t id) {
   return request;
 }
 
-// Alone in an engine that reuses nothing.
-Event alone(const Request& request, std::vector<int32_t>& tokens) {
-  EngineOptions options = tiny_options();
-  options.prefix_cache = false;
-  options.image_cache = 0;
-  const auto sink = std::make_shared<Recorder>();
-  Engine engine(std::move(options), sink);
-  engine.submit(request, sink);
-  EXPECT_TRUE(sink->wait_ends(1));
-  tokens = sink->tokens(request.id);
-  return sink->end(request.id);
-}
+// An engine that reuses nothing and gets one request at a time.
+class Alone {
+ public:
+  explicit Alone(EngineOptions options) {
+    options.prefix_cache = false;
+    options.image_cache = 0;
+    engine_ = std::make_unique<Engine>(std::move(options), sink_);
+    EXPECT_TRUE(sink_->wait_ready());
+  }
 
-size_t weight_bytes() {
-  const auto sink = std::make_shared<Recorder>();
-  Engine engine(tiny_options(), sink);
-  EXPECT_TRUE(sink->wait_ready());
-  return engine.info().weight_bytes;
-}
+  size_t weight_bytes() const { return engine_->info().weight_bytes; }
 
-TEST(engine_logits_do_not_depend_on_what_is_shared_or_stopped) {
-  const size_t weights = weight_bytes();
+  Event answer(Request request, std::vector<int32_t>& tokens) {
+    request.id = next_++;
+    engine_->submit(request, sink_);
+    EXPECT_TRUE(sink_->wait_ends(next_));
+    tokens = sink_->tokens(request.id);
+    return sink_->end(request.id);
+  }
+
+ private:
+  std::shared_ptr<Recorder> sink_ = std::make_shared<Recorder>();
+  std::unique_ptr<Engine> engine_;
+  uint64_t next_ = 0;
+};
+
+// What schedules shared and gave up on the way.
+struct Seen {
   int64_t preemptions = 0;
   int64_t cached = 0;
-  for (uint64_t seed = 0; seed < 8 && failure_count() == 0; seed++) {
+};
+
+// Random requests under random limits and in little memory: the logits of each must be those it has alone.
+Seen expect_independent(const EngineOptions& options, const Size& size) {
+  Alone alone(options);
+  // Of the tiny model: keys and values, layers, heads, tokens, head_dim.
+  const size_t block = size_t{2} * 2 * 2 * 16 * 16 * dtype_size(options.kv_dtype);
+  Seen seen;
+  for (uint64_t seed = 0; seed < size.schedules && failure_count() == 0; seed++) {
     Random random(seed);
     std::latch gate(1);
-    EngineOptions options = gated_options(gate);
-    options.context = 176;
-    options.max_sequences = 1 + random.below(8);
-    options.limits.prefill_rows = 1 + random.below(64);
-    options.limits.mixed_prefill_rows = 1 + random.below(32);
-    options.limits.growth_blocks = random.below(2);
+    EngineOptions drawn = options;
+    drawn.store = gated_options(gate).store;
+    drawn.context = 176;
+    drawn.max_sequences = 1 + random.below(8);
+    drawn.limits.prefill_rows = 1 + random.below(64);
+    drawn.limits.mixed_prefill_rows = 1 + random.below(32);
+    drawn.limits.growth_blocks = random.below(2);
     // Blocks for one sequence of full length and little more.
-    options.memory = weights + static_cast<size_t>(12 + random.below(8)) * kBlockBytes;
+    drawn.memory = alone.weight_bytes() + static_cast<size_t>(12 + random.below(8)) * block;
     const auto sink = std::make_shared<Recorder>();
-    Engine engine(std::move(options), sink);
+    Engine engine(std::move(drawn), sink);
     std::vector<Request> requests;
-    for (uint64_t id = 0; id < 20; id++) requests.push_back(random_request(random, id));
+    for (uint64_t id = 0; id < size.requests; id++)
+      requests.push_back(random_request(random, id, size.tokens));
     for (const Request& request : requests) engine.submit(request, sink);
     gate.count_down();
     EXPECT_TRUE(sink->wait_ends(requests.size()));
     for (const Request& request : requests) {
       std::vector<int32_t> tokens;
-      const Event expected = alone(request, tokens);
+      const Event expected = alone.answer(request, tokens);
       EXPECT_TRUE(sink->tokens(request.id) == tokens);
       EXPECT_SAME_BITS(sink->end(request.id).raw_logits, expected.raw_logits);
     }
     engine.stop();
     EXPECT_TRUE(sink->wait_closed());
     EXPECT_EQ(engine.stats().blocks_used, int64_t{0});
-    preemptions += engine.stats().preemptions;
-    cached += engine.stats().cached_tokens;
+    seen.preemptions += engine.stats().preemptions;
+    seen.cached += engine.stats().cached_tokens;
   }
-  EXPECT_TRUE(preemptions > 10);
-  EXPECT_TRUE(cached > 300);
+  return seen;
+}
+
+TEST(engine_logits_do_not_depend_on_what_is_shared_or_stopped) {
+  const Seen seen = expect_independent(tiny_options(), {.schedules = 8, .requests = 20, .tokens = 90});
+  EXPECT_TRUE(seen.preemptions > 10);
+  EXPECT_TRUE(seen.cached > 300);
+}
+
+// Without batch_invariant these devices choose the kernel of a product by its rows.
+TEST(engine_logits_of_batch_invariant_devices_do_not_depend_on_the_batch) {
+  for (const Device& device : devices()) {
+    const bool on_cpu = device.name.starts_with("cpu");
+    EngineOptions options = tiny_options();
+    options.dtypes = {Dtype::kBF16, Dtype::kBF16, Dtype::kBF16};
+    options.kv_dtype = Dtype::kBF16;
+    options.backend = device.make_invariant;
+    const Seen seen = expect_independent(options, on_cpu ? Size{.schedules = 4, .requests = 12, .tokens = 60}
+                                                         : Size{.schedules = 50, .requests = 4, .tokens = 8});
+    EXPECT_TRUE(seen.cached > 100);
+  }
 }
 
 TEST(engine_encodes_an_image_once) {

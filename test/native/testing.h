@@ -21,6 +21,8 @@ struct Device {
   std::string name;  ///< "cpu/avx2"
   /// `threads` 0 lets the backend choose; devices without CPU threads ignore it.
   std::function<std::unique_ptr<Backend>(int threads)> make;
+  /// The same with BackendOptions::batch_invariant, on two threads.
+  std::function<std::unique_ptr<Backend>()> make_invariant;
 };
 
 /// Every device that this machine can run (devices.cpp).
