@@ -99,7 +99,10 @@ t.test("wrong usage", async (t) => {
   await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
   const { port } = taken.address() as { port: number };
   const cabs = goldenPath("models", "cabs-new");
-  const empty = join(t.testdir({ empty: "# nothing\n", bad: "key speed=9\n" }), "empty");
+  const empty = join(
+    t.testdir({ empty: "# nothing\n", bad: "key speed=9\n", rate: "key rate=fast\n" }),
+    "empty",
+  );
   const refused = async (...args: string[]) => {
     try {
       await promisify(execFile)(process.execPath, [main, "serve", cabs, ...args], { timeout: 20_000 });
@@ -117,6 +120,10 @@ t.test("wrong usage", async (t) => {
   t.match(await refused("--api-key-file", empty.replace("empty", "bad")), {
     code: 2,
     stderr: /line 1: "speed=9"/,
+  });
+  t.match(await refused("--api-key-file", empty.replace("empty", "rate")), {
+    code: 2,
+    stderr: /^honeybee: rate must/,
   });
   t.match(await refused("--allow-remote-images", "127.0.0.1"), { code: 2, stderr: /name of a host/ });
   taken.close();

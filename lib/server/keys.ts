@@ -101,11 +101,9 @@ function tooMany(message: string, seconds: number): HttpError {
 export class KeyRing {
   private readonly holders: { digest: Buffer; client: Client }[];
 
-  /** @throws HoneybeeError ERR_OPTION */
-  constructor(keys: readonly (string | ApiKey)[]) {
-    this.holders = keys.map((entry, index) => {
-      const { key, name = `key ${index + 1}`, ...limits } = checkKey(entry, index);
-      return { digest: digestOf(key), client: new Client(name, limits) };
+  constructor(keys: readonly ApiKey[]) {
+    this.holders = keys.map(({ key, name, ...limits }, index) => {
+      return { digest: digestOf(key), client: new Client(name ?? `key ${index + 1}`, limits) };
     });
   }
 
@@ -143,7 +141,8 @@ function digestOf(key: string): Buffer {
   return createHash("sha256").update(key).digest();
 }
 
-function checkKey(entry: string | ApiKey, index: number): ApiKey {
+/** @throws HoneybeeError ERR_OPTION naming what is wrong with it */
+export function checkKey(entry: string | ApiKey, index: number): ApiKey {
   const key = typeof entry === "string" ? { key: entry } : entry;
   checkNames(key, NAMES, "API key option");
   if (typeof key.key !== "string" || !/^[\x21-\x7e]+$/.test(key.key))

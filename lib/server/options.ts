@@ -1,5 +1,5 @@
 import { checkNames, checkNumber, optionError } from "../check.js";
-import type { ApiKey } from "./keys.js";
+import { type ApiKey, checkKey } from "./keys.js";
 import type { LogOption } from "./log.js";
 import type { Tracer } from "./spans.js";
 
@@ -32,7 +32,7 @@ export interface ServerOptions {
 /** The options with their defaults. */
 export interface CheckedOptions {
   modelName: string | undefined;
-  apiKeys: readonly (string | ApiKey)[];
+  apiKeys: readonly ApiKey[];
   maxQueue: number;
   requestTimeout: number;
   bodyTimeout: number;
@@ -74,7 +74,7 @@ export function checkServerOptions(options: ServerOptions): CheckedOptions {
     modelName,
     log,
     tracer,
-    apiKeys: arrayOf("apiKeys", options.apiKeys),
+    apiKeys: arrayOf("apiKeys", options.apiKeys).map(checkKey),
     maxQueue: number("maxQueue") ?? 512,
     requestTimeout: number("requestTimeout") ?? 600,
     bodyTimeout: number("bodyTimeout") ?? 60,
