@@ -27,6 +27,7 @@ const NUMBERS: Record<string, NumberRule> = {
   priority: { least: -1000, most: 1000, integer: true },
   timeout: { least: 1, most: MAX_INT, integer: true },
   n: { least: 1, most: 128, integer: true },
+  promptLookup: { least: 0, most: 64, integer: true },
   beams: { least: 1, most: 128, integer: true },
   lengthPenalty: { least: -100, most: 100 },
   context: { least: 1, most: 2 ** 24, integer: true },

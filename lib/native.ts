@@ -44,6 +44,7 @@ export interface NativeRequest extends NativeSampling {
   answers?: number | undefined;
   lengthPenalty?: number | undefined;
   earlyStopping?: "no" | "yes" | "never" | undefined;
+  promptLookup?: number | undefined;
   logprobs?: number | undefined;
   /** What the answer must be like: what compileFormat gave. */
   format?: NativeFormat | undefined;
@@ -142,6 +143,9 @@ export interface EngineStats {
   promptTokens: number;
   cachedTokens: number;
   generatedTokens: number;
+  /** Tokens guessed by promptLookup and computed, and those of them that were right. */
+  draftedTokens: number;
+  acceptedTokens: number;
   blockEvictions: number;
   /** How often a request gave its memory to another, to be computed again later. */
   preemptions: number;

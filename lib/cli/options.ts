@@ -111,6 +111,7 @@ export function addGenerationOptions(command: Command): Command {
     .option("--beams <n>", "beam search with n beams", number)
     .option("--length-penalty <x>", "beams: answers are ranked by log-probability / length^x", number)
     .option("--early-stopping [when]", "beams: stop when there are enough answers, or never", earlyStopping)
+    .option("--prompt-lookup <n>", "guess n tokens a step from what was there before", number)
     .option("--logprobs [top]", "log-probabilities, and of the likeliest tokens", logprobs)
     .option("--ignore-eos", "go on past the end token")
     .option("--priority <n>", "larger goes first", number)

@@ -85,6 +85,13 @@ export interface GenerationOptions {
    * present length; "never" when none can at any length.
    */
   earlyStopping?: boolean | "never" | undefined;
+  /**
+   * Prompt-lookup decoding: a step guesses up to so many tokens, at most 64, as what followed the last ones when they
+   * occurred before, and computes them at once. The answer stays the same, sampled ones too, on the CPU in f32 and with
+   * `batchInvariant`; elsewhere but for rounding. Worth it where answers quote their prompts or repeat themselves.
+   * Without effect beside `beams` and `responseFormat`. Default 0: none.
+   */
+  promptLookup?: number | undefined;
   /** Log-probabilities of the model's own distribution, before any option: true, or how many likeliest tokens beside. */
   logprobs?: boolean | number | undefined;
   /** What the answer must be like. Default: any text. */
@@ -107,6 +114,7 @@ export interface CheckedGeneration {
   stop: string[];
   n: number;
   beams: CheckedBeams | undefined;
+  promptLookup: number;
   logprobs: number;
   format: NativeFormatSource | undefined;
   ignoreEos: boolean;
@@ -134,6 +142,7 @@ export const GENERATION_NAMES: readonly string[] = [
   "beams",
   "lengthPenalty",
   "earlyStopping",
+  "promptLookup",
   "logprobs",
   "responseFormat",
   "ignoreEos",
@@ -258,6 +267,7 @@ export function checkGeneration(
     stop: checkStop(options.stop),
     n: checkNumber("n", options.n) ?? 1,
     beams: checkBeams(options),
+    promptLookup: checkNumber("promptLookup", options.promptLookup) ?? 0,
     logprobs: checkLogprobs(options.logprobs),
     format: checkFormat(options),
     ignoreEos: checkBoolean("ignoreEos", options.ignoreEos),

@@ -116,6 +116,7 @@ function nativeRequest(
     stopTokens: checked.ignoreEos ? [] : text.eosIds,
     maxTokens: checked.maxTokens,
     minTokens: checked.minTokens,
+    promptLookup: checked.promptLookup,
     logprobs: checked.logprobs,
     priority: checked.priority,
     timeout: checked.timeout,

@@ -116,6 +116,7 @@ class Engine {
   void compute(Step& step);
   Step make_step(const std::vector<Share>& shares) const;
   int64_t pad(Step& step) const;
+  bool accept_draft(Sequence& sequence, int64_t ahead);
   bool fork(const Sequence& sequence, Sequence& twin);
   void splice(const Sequence& sequence, const Tensor& x);
   void enter_decode(Sequence& sequence);

@@ -69,11 +69,11 @@ void Engine::load_model() {
   std::unique_ptr<KvCache> cache = backend->make_kv_cache(model.llama().kv_shape(count, options_.kv_dtype));
   // A traced prompt runs in one step, whatever its length.
   const SchedulerLimits& limits = options_.limits;
-  std::unique_ptr<PagedBatch> batch =
-      backend->make_batch({.sequences = options_.max_sequences,
-                           .rows = options_.max_sequences + std::max({options_.context, limits.prefill_rows,
-                                                                      limits.mixed_prefill_rows}),
-                           .blocks = (options_.context + kKvBlock - 1) / kKvBlock});
+  std::unique_ptr<PagedBatch> batch = backend->make_batch(
+      {.sequences = options_.max_sequences,
+       .rows = options_.max_sequences + std::max({options_.context, limits.prefill_rows,
+                                                  limits.draft_rows + limits.mixed_prefill_rows}),
+       .blocks = (options_.context + kKvBlock - 1) / kKvBlock});
 
   EngineInfo info;
   info.device = backend->name();

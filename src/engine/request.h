@@ -49,6 +49,9 @@ struct Request {
     EarlyStopping early_stopping = EarlyStopping::kNo;
   };
   Beams beams;
+  /// Tokens that a step may guess and verify (prompt_lookup.h); 0: none. The answer stays what it is without,
+  /// where a row's bits do not depend on the rows beside it. Without effect on beams and beside a format.
+  int32_t prompt_lookup = 0;
   std::shared_ptr<grammar::TokenMasks> format;  ///< what the answer must be like; null: anything
   int32_t logprobs = -1;                        ///< -1: none; n: of the token and the n likeliest
   bool trace = false;                           ///< keep the reference points of encoding and prefill

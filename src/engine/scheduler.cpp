@@ -188,6 +188,12 @@ void Scheduler::plan_decodes(std::vector<Share>& shares) {
     Sequence& sequence = *running_[i];
     if (sequence.phase == Sequence::Phase::kDecode && grow(sequence)) shares.push_back({&sequence, 1, {}});
   }
+  int64_t budget = options_.limits.draft_rows;
+  for (Share& share : shares) {
+    draft(*share.sequence, budget);
+    share.rows += std::ssize(share.sequence->drafted);
+    budget -= std::ssize(share.sequence->drafted);
+  }
 }
 
 std::vector<Share> Scheduler::plan() {

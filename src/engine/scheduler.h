@@ -14,6 +14,7 @@ namespace honeybee {
 struct SchedulerLimits {
   int64_t prefill_rows = 256;       ///< of a step when nobody decodes
   int64_t mixed_prefill_rows = 64;  ///< beside decoding sequences, which wait for the step to end
+  int64_t draft_rows = 64;          ///< of guessed tokens, of all sequences together
   /// Blocks that admission leaves for each running sequence to grow into: one that is let in when there is
   /// less would soon be stopped and computed again.
   int64_t growth_blocks = 4;
@@ -31,7 +32,7 @@ struct SchedulerOptions {
 /// The rows of one sequence in a step.
 struct Share {
   Sequence* sequence = nullptr;
-  int64_t rows = 0;
+  int64_t rows = 0;  ///< of one that decodes: its last token and its drafted ones
   /// Waiting sequences with the same prompt, which this step completes: their first tokens come from the same
   /// logits.
   std::vector<Sequence*> twins;
@@ -60,9 +61,9 @@ class Scheduler {
   /// found in the prefix cache. One whose prefix another sequence is computing right now waits for that.
   std::vector<Sequence*> admit();
 
-  /// The next step, in the order of ranks: a token for every decoding sequence, then prompts, first come,
-  /// first served, while the budget lasts. A sequence that needs a block when there is none gets that of the
-  /// last one in rank, which goes back to waiting and is computed again later.
+  /// The next step, in the order of ranks: a token for every decoding sequence and what it drafts, then
+  /// prompts, first come, first served, while the budget lasts. A sequence that needs a block when there is
+  /// none gets that of the last one in rank, which goes back to waiting and is computed again later.
   std::vector<Share> plan();
 
   /// A step has computed `rows` further positions.
@@ -104,6 +105,7 @@ class Scheduler {
   void preempt(Sequence& sequence);
   bool grow(Sequence& sequence);
   bool grow_beams(Sequence& sequence);
+  void draft(Sequence& sequence, int64_t most);
   bool take_block(Sequence& sequence, std::vector<int32_t>& table);
   void limit_tokens(Sequence& sequence) const;
   int64_t running_width() const;

@@ -20,6 +20,7 @@ void Scheduler::release(Sequence& sequence) noexcept {
   for (std::vector<int32_t>& table : sequence.beam_blocks) blocks_.give_back(table);
   sequence.beam_blocks.clear();
   sequence.copies.clear();
+  sequence.drafted.clear();
   sequence.computed = 0;
 }
 
@@ -52,6 +53,16 @@ bool Scheduler::grow(Sequence& sequence) {
   if (!sequence.beam_blocks.empty()) return grow_beams(sequence);
   const bool full = blocks_of(sequence.computed + 1) > size_of(sequence.blocks);
   return !full || take_block(sequence, sequence.blocks);
+}
+
+// Guesses as far as there are blocks that nobody has to give up for it.
+void Scheduler::draft(Sequence& sequence, int64_t most) {
+  sequence.draft(most);
+  while (blocks_of(sequence.computed + 1 + std::ssize(sequence.drafted)) > size_of(sequence.blocks) &&
+         !sequence.drafted.empty()) {
+    if (!blocks_.take(1, sequence.blocks))
+      sequence.draft(size_of(sequence.blocks) * kKvBlock - sequence.computed - 1);
+  }
 }
 
 // Each beam writes to a block of its own: a new one, or a copy of what it shared so far.

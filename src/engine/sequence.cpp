@@ -1,5 +1,8 @@
 #include "engine/sequence.h"
 
+#include <algorithm>
+
+#include "engine/prompt_lookup.h"
 #include "engine/step_trace.h"
 
 namespace honeybee {
@@ -12,6 +15,29 @@ Sequence::Sequence(Request r, std::shared_ptr<EventSink> s)
       since(Clock::now()) {
   if (request.beams.count > 1) search = std::make_unique<BeamSearch>(request);
   if (request.format) constraint = std::make_unique<grammar::Constraint>(request.format);
+}
+
+void Sequence::draft(int64_t most) {
+  forget_draft();
+  // The last token of the answer has nothing behind it; a format would have to be followed through the guess.
+  const int64_t left = request.max_tokens - std::ssize(generated) - 1;
+  const int64_t wanted = std::min<int64_t>({request.prompt_lookup, most, left});
+  if (wanted <= 0 || search || constraint) return;
+  std::vector<int32_t> tokens = request.ids;
+  tokens.insert(tokens.end(), generated.begin(), generated.end());
+  drafted = look_up(tokens, wanted);
+  history.insert(history.end(), drafted.begin(), drafted.end());
+}
+
+void Sequence::forget_draft() {
+  drafted.clear();
+  history.resize(request.history.size() + generated.size());
+}
+
+void Sequence::take(int32_t token) {
+  history.resize(request.history.size() + generated.size());
+  history.push_back(token);
+  generated.push_back(token);
 }
 
 void Sequence::enter(Phase next) {

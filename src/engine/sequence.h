@@ -41,7 +41,8 @@ struct Sequence {
   int64_t prompt_length = 0;
   std::vector<int64_t> image_ends;  ///< of each image, the position behind its last visual token
   std::vector<int32_t> generated;   ///< tokens so far; the last one is not in the cache yet
-  std::vector<int32_t> history;     ///< what the penalties see: the request's, then the tokens so far
+  std::vector<int32_t> drafted;     ///< guesses at the tokens that follow, which the next step verifies
+  std::vector<int32_t> history;  ///< what the penalties see: the request's, then those so far, then drafted
   std::unique_ptr<BeamSearch>
       search;  ///< whose beams go on behind the prompt; null: one answer, in `generated`
   std::unique_ptr<grammar::Constraint> constraint;  ///< where the answer stands in its format; null: anything
@@ -72,10 +73,11 @@ struct Sequence {
   std::vector<float> raw_logits;
   std::vector<float> visual_tokens;
 
-  /// The token at a position: of the prompt, else generated.
+  /// The token at a position: of the prompt, else generated, else drafted.
   int32_t token(int64_t position) const {
-    return position < prompt_length ? request.ids[static_cast<size_t>(position)]
-                                    : generated[static_cast<size_t>(position - prompt_length)];
+    if (position < prompt_length) return request.ids[static_cast<size_t>(position)];
+    const auto place = static_cast<size_t>(position - prompt_length);
+    return place < generated.size() ? generated[place] : drafted[place - generated.size()];
   }
   int64_t length() const { return prompt_length + static_cast<int64_t>(generated.size()); }
   /// Rows of a step that it may need.
@@ -85,19 +87,27 @@ struct Sequence {
   /// Whether the prompt behind what is computed already needs this image.
   bool needs_image(size_t image) const { return prompt_length == 0 || image_ends[image] > computed; }
 
-  /// How the next token is to be chosen; points into this sequence.
-  SamplingRow sampling_row() const {
-    const auto step = static_cast<int64_t>(generated.size());
-    SamplingRow row{&request.sampling, history, {}, static_cast<uint64_t>(step), {}};
+  /// Guesses the next tokens, at most `most`, where the request wants that and they can be verified.
+  void draft(int64_t most);
+  void forget_draft();
+  /// Appends the token that was chosen.
+  void take(int32_t token);
+
+  /// How the next token is to be chosen, or the one after `ahead` drafted ones; points into this sequence.
+  SamplingRow sampling_row(int64_t ahead) const {
+    const int64_t step = std::ssize(generated) + ahead;
+    const std::span past(history.data(), request.history.size() + static_cast<size_t>(step));
+    SamplingRow row{&request.sampling, past, {}, static_cast<uint64_t>(step), {}};
     if (constraint) row.allowed = constraint->mask(request.max_tokens - step, request.stop_tokens);
     // A document that is complete ends the answer, however short.
     const bool must_end = constraint && !constraint->can_go_on();
     if (step < request.min_tokens && !must_end) row.banned = request.stop_tokens;
     return row;
   }
-  /// Whether the logits of the next token have to come to the host.
-  bool wants_logits() const {
-    return search || request.logprobs >= 0 || static_cast<int64_t>(generated.size()) < request.raw_logits;
+  /// Whether the logits of the next token, or of the one after `ahead` drafted ones, have to come to the
+  /// host.
+  bool wants_logits(int64_t ahead) const {
+    return search || request.logprobs >= 0 || std::ssize(generated) + ahead < request.raw_logits;
   }
 
   /// Ends the current phase, adding its time to the right timing, and enters the next.

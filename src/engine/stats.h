@@ -19,6 +19,8 @@ struct EngineStats {
   int64_t prompt_tokens = 0;  ///< of the prompts that were admitted
   int64_t cached_tokens = 0;  ///< of those, found in the prefix cache
   int64_t generated_tokens = 0;
+  int64_t drafted_tokens = 0;   ///< guessed and computed
+  int64_t accepted_tokens = 0;  ///< of those, part of an answer
   int64_t block_evictions = 0;
   int64_t preemptions = 0;
   int64_t images_encoded = 0;

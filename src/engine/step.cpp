@@ -16,10 +16,11 @@ struct Engine::Step {
   std::vector<int32_t> ids;
   std::vector<int32_t> wanted;       ///< rows whose logits are wanted
   std::vector<Sequence*> wanting;    ///< whose next token comes from each of them; null for rows only traced
+  std::vector<int64_t> ahead;        ///< of each of them, drafted tokens that its row follows
   std::vector<Sequence*> forked_of;  ///< of a twin, the sequence that computed its prompt; else null
   std::vector<int32_t> tables;       ///< block tables
   Sequence* traced = nullptr;
-  bool decodes = true;  ///< one row each, nothing traced: a shape that comes again and again
+  bool decodes = true;  ///< one row each, nothing traced or drafted: a shape that comes again and again
 
   // What came of it.
   std::vector<int32_t> tokens;             ///< for each wanted row
@@ -33,9 +34,10 @@ struct Engine::Step {
   }
   void end() { row_begin.push_back(static_cast<int32_t>(ids.size())); }
 
-  void want(int32_t row, Sequence* sequence, Sequence* forked) {
+  void want(int32_t row, Sequence* sequence, Sequence* forked, int64_t drafts = 0) {
     wanted.push_back(row);
     wanting.push_back(sequence);
+    ahead.push_back(drafts);
     forked_of.push_back(forked);
   }
 
@@ -51,6 +53,7 @@ StepTrace::Step describe(const std::vector<Share>& shares, const std::vector<Seq
     const bool decodes = share.sequence->phase == Sequence::Phase::kDecode;
     (decodes ? step.decoding : step.prefilling)++;
     if (!decodes) step.prefill_rows += share.rows;
+    step.drafted += std::ssize(share.sequence->drafted);
   }
   return step;
 }
@@ -73,15 +76,20 @@ Engine::Step Engine::make_step(const std::vector<Share>& shares) const {
     const bool prefills = sequence.phase == Sequence::Phase::kPrefill;
     const bool trace_rows = prefills && sequence.traced();
     if (trace_rows) step.traced = &sequence;
-    if (prefills) step.decodes = false;
+    if (prefills || !sequence.drafted.empty()) step.decodes = false;
     for (int64_t r = 0; r < share.rows; r++) {
-      const bool last = sequence.computed + r + 1 == sequence.length();
+      const int64_t ahead = sequence.computed + r + 1 - sequence.length();
+      const bool last = ahead == 0;
       const auto row = static_cast<int32_t>(step.ids.size());
       // Twins go on from blocks that the sequence may give back with this very token: it comes after them.
       if (last) {
         for (Sequence* twin : share.twins) step.want(row, twin, &sequence);
       }
-      if (last || trace_rows) step.want(row, last ? &sequence : nullptr, nullptr);
+      if (ahead >= 0) {
+        step.want(row, &sequence, nullptr, ahead);
+      } else if (trace_rows) {
+        step.want(row, nullptr, nullptr);
+      }
       step.ids.push_back(sequence.token(sequence.computed + r));
     }
     step.end();
@@ -139,11 +147,13 @@ void Engine::forward(const std::vector<Share>& shares) {
   counts_.steps++;
   for (const Share& share : shares) {
     share.sequence->copies.clear();
-    loaded_->scheduler.advance(*share.sequence, share.rows);
+    counts_.drafted_tokens += std::ssize(share.sequence->drafted);
+    loaded_->scheduler.advance(*share.sequence, share.rows - std::ssize(share.sequence->drafted));
   }
   for (size_t w = 0; w < step.wanted.size(); w++) {
     if (step.wanting[w] == nullptr) continue;
     Sequence& sequence = *step.wanting[w];
+    if (step.ahead[w] > 0 && !accept_draft(sequence, step.ahead[w])) continue;
     ErrorCode code{};
     std::string message;
     const auto take = [&] {
@@ -185,8 +195,8 @@ void Engine::compute(Step& step) {
   backend.upload(step.wanted.data(), wanted);
   loaded_->batch->set(step.row_begin, step.start, step.tables, bound);
   std::vector<SamplingRow> choices;
-  for (const Sequence* sequence : step.wanting)
-    choices.push_back(sequence ? sequence->sampling_row() : SamplingRow{});
+  for (size_t w = 0; w < step.wanted.size(); w++)
+    choices.push_back(step.wanting[w] ? step.wanting[w]->sampling_row(step.ahead[w]) : SamplingRow{});
   loaded_->sampling->set(choices);
   const auto network = [&] {
     model.llama().embed(run, ids, x);
@@ -207,10 +217,24 @@ void Engine::compute(Step& step) {
   backend.download(tokens, step.tokens.data());
   step.logits.resize(step.wanted.size());
   for (size_t w = 0; w < step.wanted.size(); w++) {
-    if (step.wanting[w] == nullptr || !step.wanting[w]->wants_logits()) continue;
+    if (step.wanting[w] == nullptr || !step.wanting[w]->wants_logits(step.ahead[w])) continue;
     step.logits[w].resize(static_cast<size_t>(logits.cols));
     backend.download(logits.row_range(static_cast<int64_t>(w), 1), step.logits[w].data());
   }
+}
+
+// Whether the answer has come to the row behind this many drafted tokens: then the last of them is the very
+// token that was chosen, and what the step computed for it counts. Else what was guessed is worth nothing.
+bool Engine::accept_draft(Sequence& sequence, int64_t ahead) {
+  const auto guess = static_cast<size_t>(ahead - 1);
+  if (guess >= sequence.drafted.size()) return false;
+  if (sequence.phase != Sequence::Phase::kDecode || sequence.drafted[guess] != sequence.generated.back()) {
+    sequence.forget_draft();
+    return false;
+  }
+  counts_.accepted_tokens++;
+  loaded_->scheduler.advance(sequence, 1);
+  return true;
 }
 
 // A twin of a sequence whose prefill has just ended goes on from there.
@@ -284,8 +308,7 @@ void Engine::consume(Sequence& sequence, int32_t token, const std::vector<float>
     return;
   }
   counts_.generated_tokens++;
-  sequence.generated.push_back(token);
-  sequence.history.push_back(token);
+  sequence.take(token);
   Event event;
   event.kind = Event::Kind::kToken;
   event.request = request.id;

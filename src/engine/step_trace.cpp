@@ -49,9 +49,9 @@ void StepTrace::flush() {
 void StepTrace::step(Clock::time_point begin, Clock::time_point end, const Step& step,
                      const EngineStats& stats) {
   event(format(R"({"name":"step","ph":"X","pid":%d,"tid":0,"ts":%.1f,"dur":%.1f,"args":{"tokens":%ld,)"
-               R"("decoding":%ld,"prefilling":%ld,"prefillRows":%ld}})",
+               R"("decoding":%ld,"prefilling":%ld,"prefillRows":%ld,"drafted":%ld}})",
                kEngine, at(begin), at(end) - at(begin), step.tokens, step.decoding, step.prefilling,
-               step.prefill_rows));
+               step.prefill_rows, step.drafted));
   event(format(R"({"name":"requests","ph":"C","pid":%d,"ts":%.1f,"args":{"running":%ld,"waiting":%ld}})",
                kEngine, at(begin), stats.running, stats.waiting));
   event(format(R"({"name":"blocks","ph":"C","pid":%d,"ts":%.1f,"args":{"used":%ld,"cached":%ld,"free":%ld}})",

@@ -25,6 +25,7 @@ class StepTrace {
     int64_t decoding = 0;  ///< sequences
     int64_t prefilling = 0;
     int64_t prefill_rows = 0;
+    int64_t drafted = 0;  ///< rows of guessed tokens
   };
   void step(Clock::time_point begin, Clock::time_point end, const Step& step, const EngineStats& stats);
   void images(Clock::time_point begin, Clock::time_point end, size_t count);

@@ -154,6 +154,8 @@ Napi::Value ModelHandle::stats(const Napi::CallbackInfo& info) {
         {"promptTokens", static_cast<double>(stats.prompt_tokens)},
         {"cachedTokens", static_cast<double>(stats.cached_tokens)},
         {"generatedTokens", static_cast<double>(stats.generated_tokens)},
+        {"draftedTokens", static_cast<double>(stats.drafted_tokens)},
+        {"acceptedTokens", static_cast<double>(stats.accepted_tokens)},
         {"blockEvictions", static_cast<double>(stats.block_evictions)},
         {"preemptions", static_cast<double>(stats.preemptions)},
         {"imagesEncoded", static_cast<double>(stats.images_encoded)},

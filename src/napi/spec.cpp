@@ -187,6 +187,7 @@ Request read_request(const ObjectReader& r) {
   request.beams.answers = static_cast<int32_t>(r.integer_or("answers", 1));
   request.beams.length_penalty = static_cast<float>(r.number_or("lengthPenalty", 1.0));
   if (r.has("earlyStopping")) request.beams.early_stopping = read_early_stopping(r.text("earlyStopping"));
+  request.prompt_lookup = static_cast<int32_t>(r.integer_or("promptLookup", 0));
   request.logprobs = static_cast<int32_t>(r.integer_or("logprobs", -1));
   if (r.has("format")) request.format = read_format(r.value("format"));
   request.trace = r.boolean_or("trace", false);

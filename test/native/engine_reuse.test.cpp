@@ -40,10 +40,11 @@ Request random_request(Random& random, uint64_t id, int64_t tokens) {
     request.sampling.temperature = 1.0f;
     request.sampling.seed = static_cast<uint64_t>(random.below(3));
   }
+  if (random.below(2) == 0) request.prompt_lookup = 1 + static_cast<int32_t>(random.below(24));
   return request;
 }
 
-// An engine that reuses nothing and gets one request at a time.
+// An engine that reuses nothing, guesses nothing and gets one request at a time.
 class Alone {
  public:
   explicit Alone(EngineOptions options) {
@@ -57,6 +58,7 @@ class Alone {
 
   Event answer(Request request, std::vector<int32_t>& tokens) {
     request.id = next_++;
+    request.prompt_lookup = 0;
     engine_->submit(request, sink_);
     EXPECT_TRUE(sink_->wait_ends(next_));
     tokens = sink_->tokens(request.id);
@@ -69,10 +71,12 @@ class Alone {
   uint64_t next_ = 0;
 };
 
-// What schedules shared and gave up on the way.
+// What schedules shared, guessed and gave up on the way.
 struct Seen {
   int64_t preemptions = 0;
   int64_t cached = 0;
+  int64_t drafted = 0;
+  int64_t accepted = 0;
 };
 
 // Random requests under random limits and in little memory: the logits of each must be those it has alone.
@@ -112,6 +116,8 @@ Seen expect_independent(const EngineOptions& options, const Size& size) {
     EXPECT_EQ(engine.stats().blocks_used, int64_t{0});
     seen.preemptions += engine.stats().preemptions;
     seen.cached += engine.stats().cached_tokens;
+    seen.drafted += engine.stats().drafted_tokens;
+    seen.accepted += engine.stats().accepted_tokens;
   }
   return seen;
 }
@@ -120,6 +126,7 @@ TEST(engine_logits_do_not_depend_on_what_is_shared_or_stopped) {
   const Seen seen = expect_independent(tiny_options(), {.schedules = 8, .requests = 20, .tokens = 90});
   EXPECT_TRUE(seen.preemptions > 10);
   EXPECT_TRUE(seen.cached > 300);
+  EXPECT_TRUE(seen.accepted > 100 && seen.accepted < seen.drafted);
 }
 
 // Without batch_invariant these devices choose the kernel of a product by its rows.
@@ -133,6 +140,7 @@ TEST(engine_logits_of_batch_invariant_devices_do_not_depend_on_the_batch) {
     const Seen seen = expect_independent(options, on_cpu ? Size{.schedules = 4, .requests = 12, .tokens = 60}
                                                          : Size{.schedules = 50, .requests = 4, .tokens = 8});
     EXPECT_TRUE(seen.cached > 100);
+    EXPECT_TRUE(seen.accepted > 0 && seen.accepted < seen.drafted);
   }
 }
 

@@ -53,10 +53,12 @@ class Pretender {
     for (const Share& share : shares) {
       Sequence& s = *share.sequence;
       EXPECT_TRUE(share.rows > 0);
-      EXPECT_TRUE(!s.beam_blocks.empty() || s.computed + share.rows <= s.length());
+      const int64_t drafted = std::ssize(s.drafted);
+      EXPECT_TRUE(!s.beam_blocks.empty() || s.computed + share.rows <= s.length() + drafted);
+      EXPECT_TRUE(s.length() + drafted < s.prompt_length + s.request.max_tokens || drafted == 0);
       for (const auto* table : tables(s))
         EXPECT_TRUE(static_cast<int64_t>(table->size()) * kKvBlock >= s.computed + share.rows);
-      if (s.phase == Phase::kDecode) EXPECT_EQ(share.rows, int64_t{1});
+      if (s.phase == Phase::kDecode) EXPECT_EQ(share.rows, 1 + drafted);
       decodes = decodes || s.phase == Phase::kDecode;
       if (s.phase == Phase::kPrefill) prefilled += share.rows;
     }
@@ -65,7 +67,8 @@ class Pretender {
     if (!interrupted) {
       for (const Share& share : shares) copy(std::exchange(share.sequence->copies, {}));
       for (const Share& share : shares) write(*share.sequence, share.rows);
-      for (const Share& share : shares) scheduler.advance(*share.sequence, share.rows);
+      for (const Share& share : shares)
+        scheduler.advance(*share.sequence, share.rows - std::ssize(share.sequence->drafted));
       for (const Share& share : shares) finish_share(share);
     }
     check();
@@ -78,6 +81,7 @@ class Pretender {
   Scheduler scheduler;
   double now = 0.0;
   int64_t computed = 0;  ///< rows in all
+  int64_t accepted = 0;  ///< of them, of guesses that were right
 
  private:
   // The block table of a sequence, or those of its beams.
@@ -106,7 +110,9 @@ class Pretender {
     }
   }
   void write(Sequence& s, int64_t rows) {
-    if (s.beam_blocks.empty()) write_table(s, s.blocks, s.generated, rows);
+    std::vector<int32_t> answer = s.generated;
+    answer.insert(answer.end(), s.drafted.begin(), s.drafted.end());
+    if (s.beam_blocks.empty()) write_table(s, s.blocks, answer, rows);
     for (size_t beam = 0; beam < s.beam_blocks.size(); beam++)
       write_table(s, s.beam_blocks[beam], s.search->tokens(beam), rows);
   }
@@ -138,7 +144,14 @@ class Pretender {
       copy(copies);
       take_token(*twin);
     }
+    const std::vector<int32_t> drafted = s.drafted;
     take_token(s);
+    for (const int32_t guess : drafted) {
+      if (s.phase == Phase::kFinished || guess != s.generated.back()) break;
+      scheduler.advance(s, 1);
+      accepted++;
+      take_token(s);
+    }
   }
   // The "model": a token that depends on the whole past and on the sequence.
   void take_token(Sequence& s) {
@@ -149,7 +162,9 @@ class Pretender {
     }
     Past last = 0;
     walk(s, s.generated, s.length(), [&](int64_t, Past past) { last = past; });
-    s.generated.push_back(static_cast<int32_t>(((last >> 40) + s.request.sampling.seed) % 50));
+    // Some speak a language so poor that guesses are often right.
+    const uint64_t seed = s.request.sampling.seed;
+    s.take(static_cast<int32_t>(((last >> 40) + seed) % (seed % 2 == 0 ? 3 : 50)));
     if (static_cast<int64_t>(s.generated.size()) < s.request.max_tokens) return;
     end(s);
     finished_.push_back(&s);
@@ -221,6 +236,7 @@ Request random_prompt(Random& random) {
   request.max_tokens = 1 + random.below(120);
   request.priority = static_cast<int32_t>(random.below(3));
   request.sampling.seed = static_cast<uint64_t>(random.below(4));
+  request.prompt_lookup = static_cast<int32_t>(std::max<int64_t>(0, random.below(30) - 10));
   if (random.below(3) == 0) {
     request.beams.count = 2 + static_cast<int32_t>(random.below(3));
     request.stop_tokens = {7};
@@ -237,7 +253,8 @@ std::vector<std::vector<int32_t>> found(const Sequence& sequence) {
 }
 
 // The answer that the sequence would get alone.
-std::vector<std::vector<int32_t>> alone(const Request& request) {
+std::vector<std::vector<int32_t>> alone(Request request) {
+  request.prompt_lookup = 0;
   Pretender pretender(options(request.beams.count), 128);
   Sequence& sequence = pretender.add(request);
   while (pretender.finished() == 0) EXPECT_TRUE(pretender.turn());
