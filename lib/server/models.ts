@@ -1,3 +1,4 @@
+import type { ModelConfig } from "../checkpoint/index.js";
 import type { Exchange } from "./exchange.js";
 import { unknownModel } from "./request.js";
 import type { Service } from "./service.js";
@@ -22,7 +23,15 @@ function describe({ modelName, created, model: { info } }: Service) {
     owned_by: "honeybee",
     max_model_len: info.context,
     tokens_per_image: info.tokensPerImage,
+    ...imageFields(info.config),
   };
+}
+
+/** The side of the square that an image becomes, and of the grid of its tokens; a D-Abstractor's follow no grid. */
+function imageFields({ vision, projector }: ModelConfig) {
+  if (!vision || !projector) return {};
+  const grid = projector.type === "c-abs" ? { image_grid: Math.sqrt(projector.visualTokens) } : {};
+  return { image_size: vision.imageSize, ...grid };
 }
 
 function decode(text: string): string {

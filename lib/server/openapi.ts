@@ -51,7 +51,14 @@ const usage = object({
   prompt_tokens_details: object({ image_tokens: integer, cached_tokens: integer }),
 });
 const head = { id: text, object: text, created: integer, model: text };
-const model = object({ ...head, owned_by: text, max_model_len: integer, tokens_per_image: integer });
+const model = object({
+  ...head,
+  owned_by: text,
+  max_model_len: integer,
+  tokens_per_image: integer,
+  image_size: integer,
+  image_grid: integer,
+});
 
 /** Of Anthropic's form. */
 const conversation = {
