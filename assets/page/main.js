@@ -139,7 +139,7 @@ function show(image) {
   drawShown($("square"), image, { size, grid });
   const told = `${size} × ${size} pixels${tokens ? `, ${tokens} tokens` : ""}`;
   $("shown-text").textContent = grid
-    ? `${told}: each cell of the ${grid} × ${grid} grid is one.`
+    ? `${told}; one for each cell of the ${grid} × ${grid} grid.`
     : `${told}.`;
   $("square").setAttribute("aria-label", $("shown-text").textContent);
   $("shown").showModal();

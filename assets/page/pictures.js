@@ -30,11 +30,17 @@ function dataUrl(file) {
 
 /** Draws the square that the model gets, with the grid of its visual tokens. */
 export function drawShown(canvas, image, { size, grid }) {
+  const small = document.createElement("canvas");
+  small.width = size;
+  small.height = size;
+  small.getContext("2d").drawImage(image, 0, 0, size, size);
   const side = Math.max(size, 448);
   canvas.width = side;
   canvas.height = side;
   const context = canvas.getContext("2d");
-  context.drawImage(image, 0, 0, side, side);
+  // Its pixels are to be seen.
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, side, side);
   if (!grid) return;
   for (const [color, width] of [
     ["#0009", 3],
