@@ -170,10 +170,10 @@ t.test("a disposed model says so", async (t) => {
 t.test("dispose while an image is being encoded", async (t) => {
   const doomed = await loadGolden("cabs-new", { context: 1024 });
   const { images, prompt } = goldenCase("cabs-new");
-  const encoding = doomed.encodeImage(images![0]!);
+  const encoding = refused(t, doomed.encodeImage(images![0]!), "ERR_DISPOSED", "disposed");
   const stream = doomed.generate({ prompt, images });
   await doomed.dispose();
-  await refused(t, encoding, "ERR_DISPOSED", "disposed");
+  await encoding;
   const outcome = await stream.result.then(
     ({ finishReason }) => finishReason,
     (error) => error.code,
