@@ -194,7 +194,11 @@ t.test("every golden case where blocks run out", async (t) => {
   await roomy.dispose();
   const memory = weightBytes + 24 * (kvBytes / kvBlocks);
   const options = { weights: "f32", kv: "f32", memory, maxSequences: 12, context: 64 } as const;
-  t.ok((await compareAll(t, await specWithEmbeds(t.testdir(), options))) > 0, "some were computed again");
+  const spec = await specWithEmbeds(t.testdir(), options);
+  // Which requests meet depends on when they arrive; one that has to give way is not long in coming.
+  let preemptions = 0;
+  for (let run = 0; run < 3 && preemptions === 0; run++) preemptions = await compareAll(t, spec);
+  t.ok(preemptions > 0, "some were computed again");
 });
 
 t.test(
