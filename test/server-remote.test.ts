@@ -1,6 +1,6 @@
 // Images of other hosts: which are fetched, from where, and all that is not. Everything here stays on loopback.
 import { readFileSync } from "node:fs";
-import { createServer as createHttpServer, type RequestListener } from "node:http";
+import { createServer as createHttpServer, type RequestListener, type ServerResponse } from "node:http";
 import { Agent, createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -120,7 +120,7 @@ t.test("fetching", async (t) => {
     agent,
     timeout: 10_000,
   };
-  const options = { allowRemoteImages: [HOST], maxImageBytes: bytes.length };
+  const options = { allowRemoteImages: [HOST], maxImageBytes: bytes.length, maxBodyBytes: 2 ** 14 };
   const service = new Service(model, options, transport);
   const api = await listening(
     createHttpServer((request, response) => void service.handle(request, response)),
@@ -202,6 +202,34 @@ t.test("fetching", async (t) => {
     "a body that never ends",
   );
   transport.timeout = 10_000;
+  let open = 0;
+  const slow: ServerResponse[] = [];
+  answer = async (request, response) => {
+    if (request.url === "/missing.png") {
+      await until(() => slow.length > 0);
+      response.writeHead(404).end();
+      return;
+    }
+    open++;
+    request.socket.once("close", () => open--);
+    slow.push(response);
+  };
+  transport.timeout = 500;
+  // Their bytes together are more than this server holds of all bodies.
+  for (let i = 0; i < 10; i++) {
+    const refusal = await failure(`https://${HOST}/slow.png`, `https://${HOST}/missing.png`);
+    t.match(refusal, { code: "image_not_fetched", message: /status 404/ });
+    slow.pop()?.write(bytes.subarray(0, -1));
+  }
+  await until(() => open === 0);
+  answer = (_request, response) => response.end(bytes);
+  t.equal(
+    (await ask(url)).status,
+    200,
+    "when one image fails the others are given up, and nothing of them is held",
+  );
+  transport.timeout = 10_000;
+
   let gone = false;
   answer = (request) => {
     request.socket.once("close", () => {

@@ -28,15 +28,27 @@ export class ImageSources {
     const remote = new Map<string, URL>();
     const request = read((url) => this.inlineImage(url) ?? this.note(url, remote));
     if (remote.size === 0) return request;
-    const fetched = new Map<string, Buffer>();
-    const { maxImageBytes: maxBytes, allowRemoteImages: hosts } = this.options;
-    await Promise.all(
-      [...remote].map(async ([name, url]) => {
-        const take = (bytes: number) => exchange.hold(bytes);
-        fetched.set(name, await fetchImage(url, { hosts, maxBytes }, this.transport, take, exchange.signal));
-      }),
-    );
+    const fetched = await this.fetchAll(exchange, remote);
     return read((url) => this.inlineImage(url) ?? fetched.get(url)!);
+  }
+
+  /** When one cannot be had, the others are given up before that is told: nothing arrives for a request that is over. */
+  private async fetchAll(exchange: Exchange, remote: Map<string, URL>): Promise<Map<string, Buffer>> {
+    const { maxImageBytes: maxBytes, allowRemoteImages: hosts } = this.options;
+    const failure = new AbortController();
+    const signal = AbortSignal.any([exchange.signal, failure.signal]);
+    const take = (bytes: number) => exchange.hold(bytes);
+    const fetched = new Map<string, Buffer>();
+    const fetchOne = async ([name, url]: [string, URL]) => {
+      try {
+        fetched.set(name, await fetchImage(url, { hosts, maxBytes }, this.transport, take, signal));
+      } catch (error) {
+        failure.abort(error);
+      }
+    };
+    await Promise.all([...remote].map(fetchOne));
+    signal.throwIfAborted();
+    return fetched;
   }
 
   /** Undefined for what has to be fetched. */
