@@ -14,6 +14,12 @@ const endless = { prompt: SHORT_PROMPT, max_tokens: 1_000_000, ignore_eos: true 
 const model = await loadModel(endlessModel(t.testdir()), { weights: "f32", maxSequences: 2 });
 t.teardown(() => model.dispose());
 
+function encodeRequest(body: object): string {
+  const text = JSON.stringify(body);
+  const head = `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
+  return `${head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+}
+
 /** Asks for an endless stream and reads until it has begun. Destroy the socket to end it. */
 async function openStream(
   { port }: TestServer,
@@ -21,9 +27,7 @@ async function openStream(
 ): Promise<Socket> {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
   socket.on("error", () => {});
-  const text = JSON.stringify(body);
-  const head = `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
-  socket.write(`${head}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`);
+  socket.write(encodeRequest(body));
   if ("stream" in body) await new Promise((resolve) => socket.once("data", resolve));
   else await until(() => model.stats().running > 0);
   socket.resume();
@@ -212,6 +216,29 @@ t.test("closing lets what runs end and takes nothing new on", async (t) => {
   t.equal(eventsOf(body).at(-1), "[DONE]");
   await closed;
   keepAlive.destroy();
+});
+
+t.test("requests sent before the answers to earlier ones", async (t) => {
+  const api = await serve(model);
+  const ask = (...bodies: object[]) => {
+    const socket = connect(api.port, "127.0.0.1").on("error", () => {});
+    socket.write(bodies.map(encodeRequest).join(""));
+    return socket;
+  };
+  const leaving = ask(endless, endless);
+  await until(() => model.stats().running === 2);
+  leaving.destroy();
+  t.ok((await idle()) < 2000, "both are given up when the client goes away");
+
+  let told = "";
+  const staying = ask(short, { ...short, max_tokens: 300, ignore_eos: true, stream: true });
+  const ended = new Promise((resolve) => staying.once("close", resolve));
+  staying.on("data", (part) => {
+    told += part;
+  });
+  await until(() => told.includes("text/event-stream"));
+  await Promise.all([new Promise<void>((resolve) => api.server.close(() => resolve())), ended]);
+  t.match(told, /data: \[DONE\]/, "closing waits for the second answer too, and for nobody who left");
 });
 
 t.test("a client that does not read holds nothing for longer than its time", async (t) => {

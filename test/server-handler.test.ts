@@ -1,7 +1,7 @@
 // The handler inside a server of someone else's: what is not its own, bodies that were parsed before, a drain.
 import { createServer, type IncomingMessage } from "node:http";
 import t from "tap";
-import { handler } from "../lib/server/index.js";
+import { handler, type LogRecord } from "../lib/server/index.js";
 import { loadGolden, SHORT_PROMPT } from "./support/golden-model.js";
 import { listening, until } from "./support/http-server.js";
 
@@ -37,6 +37,26 @@ t.test("a handler among others", async (t) => {
   t.equal((await running).body.usage.completion_tokens, 400, "what ran was finished");
   await drained;
   t.equal((await api.get("/elsewhere")).body, "someone else's");
+  await api.close();
+  await model.dispose();
+});
+
+t.test("a client that left before the handler's turn", async (t) => {
+  const model = await loadGolden("cabs-new");
+  const records: LogRecord[] = [];
+  const answer = handler(model, { log: (record) => records.push(record) });
+  // As a look into a database does.
+  const server = createServer((request, response) => {
+    response.once("close", () => answer(request, response));
+    request.resume();
+  });
+  const api = await listening(server);
+  const body = { prompt: SHORT_PROMPT, max_tokens: 3 };
+  await t.rejects(api.post("/v1/completions", body, { signal: AbortSignal.timeout(100) }));
+  await until(() => records.length === 1);
+  t.match(records, [{ status: 499 }]);
+  t.equal(model.stats().promptTokens, 0, "nothing is computed");
+  await answer.drain();
   await api.close();
   await model.dispose();
 });

@@ -58,12 +58,22 @@ export class Exchange {
       // Who does not read what was sent gets nothing more.
       timer = setTimeout(() => response.destroy(), LINGER_MS);
     }, requestTimeout);
+    const { socket } = request;
     this.closed = new Promise((resolve) => {
-      response.once("close", () => {
+      const onClose = () => {
         clearTimeout(timer);
+        response.off("close", onClose);
+        socket.off("close", onClose);
         if (!response.writableFinished) this.controller.abort(new ClientGone("the client went away"));
         resolve();
-      });
+      };
+      // The client may have left while a host did other things first. A response whose turn on its connection has not come
+      // is not told that the connection closed.
+      if (response.destroyed || socket.destroyed) onClose();
+      else {
+        response.once("close", onClose);
+        socket.once("close", onClose);
+      }
     });
     response.setHeader("x-request-id", this.id);
   }

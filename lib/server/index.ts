@@ -50,8 +50,12 @@ export function handler(model: Model, options: ServerOptions = {}): Handler {
  */
 export function createServer(model: Model, options: ServerOptions = {}): Server {
   const service = new Service(model, options);
-  /** Connections without a request; node:http takes those that never had one for busy. */
-  const quiet = new Set<Socket>();
+  /** Requests under way of each connection; node:http takes connections that never had one for busy. */
+  const connections = new Map<Socket, number>();
+  const count = (socket: Socket, change: number) => {
+    const before = connections.get(socket);
+    if (before !== undefined) connections.set(socket, before + change);
+  };
   const server = createHttpServer(
     {
       headersTimeout: HEADERS_TIMEOUT,
@@ -62,22 +66,20 @@ export function createServer(model: Model, options: ServerOptions = {}): Server 
     },
     (request, response) => {
       const { socket } = request;
-      quiet.delete(socket);
-      response.once("close", () => {
-        if (!socket.destroyed) quiet.add(socket);
-      });
+      count(socket, 1);
+      response.once("close", () => count(socket, -1));
       void service.handle(request, response);
     },
   );
   server.on("connection", (socket) => {
-    quiet.add(socket);
-    socket.once("close", () => quiet.delete(socket));
+    connections.set(socket, 0);
+    socket.once("close", () => connections.delete(socket));
   });
   server.on("clientError", refuse);
   const close = server.close.bind(server);
   server.close = (callback) => {
     void service.drain();
-    for (const socket of quiet) socket.destroy();
+    for (const [socket, requests] of connections) if (requests === 0) socket.destroy();
     return close(callback);
   };
   return server;
