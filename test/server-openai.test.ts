@@ -38,10 +38,7 @@ t.test("a completion is the golden answer", async (t) => {
   t.equal(object, "text_completion");
   t.match(id, /^cmpl-/);
   t.equal(choices[0].text, model.tokenizer.decode(golden.generate_ids));
-  t.same(
-    choices[0].logprobs.tokens,
-    golden.generate_ids.map((token) => model.tokenizer.decode([token])),
-  );
+  t.equal(choices[0].logprobs.tokens.length, golden.generate_ids.length);
   const imageTokens = golden.prompt_ids.filter((token) => token < 0).length;
   t.match(usage, {
     prompt_tokens: golden.prompt_ids.length,
@@ -58,10 +55,12 @@ t.test("a completion is the golden answer", async (t) => {
     pieces.flatMap(({ logprobs }) => logprobs?.token_logprobs ?? []),
     choices[0].logprobs.token_logprobs,
   );
-  t.same(
-    pieces.flatMap(({ logprobs }) => logprobs?.tokens ?? []),
-    choices[0].logprobs.tokens,
-  );
+  for (const field of ["tokens", "text_offset"])
+    t.same(
+      pieces.flatMap(({ logprobs }) => logprobs?.[field] ?? []),
+      choices[0].logprobs[field],
+      `${field}, streamed`,
+    );
   t.equal(pieces.at(-1).finish_reason, "length");
 });
 
@@ -116,6 +115,10 @@ t.test("n, seed, stop and logprobs", async (t) => {
     [0, 1, 2],
   );
   t.equal(body.choices[0].logprobs.content[0].top_logprobs.length, 2);
+  for (const { logprobs, message } of body.choices) {
+    const bytes = logprobs.content.flatMap((token: { bytes: number[] }) => token.bytes);
+    t.equal(Buffer.from(bytes).toString(), message.content, "the bytes of all tokens are the answer's");
+  }
   const texts = body.choices.map((choice: { message: { content: string } }) => choice.message.content);
   const streamed = eventsOf((await api.post("/v1/chat/completions", { ...request, stream: true })).body);
   const joined = ["", "", ""];

@@ -1,5 +1,6 @@
-import type { GenerationResult, TokenLogprob, Usage } from "../model/generation.js";
+import type { GenerationResult, Usage } from "../model/generation.js";
 import type { Tokenizer } from "../tokenizer/index.js";
+import { LogprobTeller } from "./logprobs.js";
 
 /** What an answer says beside the answer. */
 export interface ResponseHead {
@@ -17,7 +18,7 @@ export function chatCompletion(head: ResponseHead, result: GenerationResult, tok
     choices: result.choices.map(({ index, text, finishReason, logprobs }) => ({
       index,
       message: { role: "assistant", content: text, refusal: null },
-      logprobs: logprobs ? { content: logprobs.map((token) => chatLogprob(token, tokenizer)) } : null,
+      logprobs: logprobs ? { content: new LogprobTeller(tokenizer).chat(logprobs) } : null,
       finish_reason: finishReason,
     })),
     usage: usageOf(result.usage),
@@ -32,7 +33,7 @@ export function textCompletion(head: ResponseHead, result: GenerationResult, tok
     choices: result.choices.map(({ index, text, finishReason, logprobs }) => ({
       index,
       text,
-      logprobs: logprobs ? textLogprobs(logprobs, tokenizer) : null,
+      logprobs: logprobs ? new LogprobTeller(tokenizer).completion(logprobs) : null,
       finish_reason: finishReason,
     })),
     usage: usageOf(result.usage),
@@ -51,36 +52,5 @@ export function usageOf({ promptTokens, imageTokens, cachedTokens, completionTok
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { image_tokens: imageTokens, cached_tokens: cachedTokens },
-  };
-}
-
-/** A token with its log-probability, as chat completions tell it. */
-export function chatLogprob({ token, logprob, top }: TokenLogprob, tokenizer: Tokenizer) {
-  const named = (id: number, value: number) => {
-    const text = tokenizer.decode([id]);
-    return { token: text, logprob: value, bytes: [...Buffer.from(text)] };
-  };
-  return { ...named(token, logprob), top_logprobs: top.map((other) => named(other.token, other.logprob)) };
-}
-
-/**
- * Tokens with their log-probabilities, as completions tell them.
- *
- * @param start characters of the answer before them
- */
-export function textLogprobs(tokens: readonly TokenLogprob[], tokenizer: Tokenizer, start = 0) {
-  const texts = tokens.map(({ token }) => tokenizer.decode([token]));
-  let offset = start;
-  return {
-    tokens: texts,
-    token_logprobs: tokens.map(({ logprob }) => logprob),
-    top_logprobs: tokens.map(({ top }) =>
-      Object.fromEntries(top.map(({ token, logprob }) => [tokenizer.decode([token]), logprob])),
-    ),
-    text_offset: texts.map((text) => {
-      const at = offset;
-      offset += text.length;
-      return at;
-    }),
   };
 }

@@ -1,5 +1,6 @@
 import { PROMPT_NAMES } from "../model/prompt.js";
-import { chatCompletion, chatLogprob, type ResponseHead, usageOf } from "../openai/response.js";
+import { LogprobTeller } from "../openai/logprobs.js";
+import { chatCompletion, type ResponseHead, usageOf } from "../openai/response.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { AnswerForm } from "./answer.js";
 import type { Exchange } from "./exchange.js";
@@ -30,13 +31,14 @@ function chatForm(head: ResponseHead, tokenizer: Tokenizer, n: number, withUsage
   });
   const choice = (index: number, delta: object, logprobs: object | null, finish: string | null) =>
     chunk([{ index, delta, logprobs, finish_reason: finish }]);
+  const tellers = Array.from({ length: n }, () => new LogprobTeller(tokenizer));
   return {
     whole: (result) => chatCompletion(head, result, tokenizer),
     start: () =>
       Array.from({ length: n }, (_, i) => choice(i, { role: "assistant", content: "" }, null, null)),
     piece({ index, text, logprobs }) {
       if (text === "" && !logprobs) return [];
-      const told = logprobs ? { content: logprobs.map((token) => chatLogprob(token, tokenizer)) } : null;
+      const told = logprobs ? { content: tellers[index]!.chat(logprobs) } : null;
       return [choice(index, { content: text }, told, null)];
     },
     end: ({ choices, usage }) => [

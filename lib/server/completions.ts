@@ -1,6 +1,7 @@
 import { optionError } from "../check.js";
+import { LogprobTeller } from "../openai/logprobs.js";
 import { completionRequest } from "../openai/request.js";
-import { type ResponseHead, textCompletion, textLogprobs, usageOf } from "../openai/response.js";
+import { type ResponseHead, textCompletion, usageOf } from "../openai/response.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { AnswerForm } from "./answer.js";
 import { HttpError } from "./errors.js";
@@ -48,8 +49,7 @@ function textForm(
   });
   const choice = (index: number, text: string, logprobs: object | null, finish: string | null) =>
     chunk([{ index, text, logprobs, finish_reason: finish }]);
-  /** Characters of each answer so far. */
-  const lengths = new Array<number>(n).fill(0);
+  const tellers = Array.from({ length: n }, () => new LogprobTeller(tokenizer));
   return {
     whole: (result) =>
       textCompletion(
@@ -57,12 +57,10 @@ function textForm(
         { ...result, choices: result.choices.map((one) => ({ ...one, text: prefix + one.text })) },
         tokenizer,
       ),
-    start: () => (prefix === "" ? [] : lengths.map((_, i) => choice(i, prefix, null, null))),
+    start: () => (prefix === "" ? [] : tellers.map((_, i) => choice(i, prefix, null, null))),
     piece({ index, text, logprobs }) {
-      const start = lengths[index]!;
-      lengths[index] = start + text.length;
       if (text === "" && !logprobs) return [];
-      return [choice(index, text, logprobs ? textLogprobs(logprobs, tokenizer, start) : null, null)];
+      return [choice(index, text, logprobs ? tellers[index]!.completion(logprobs) : null, null)];
     },
     end: ({ choices, usage }) => [
       ...choices.map(({ index, finishReason }) => choice(index, "", null, finishReason)),

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { optionError } from "../check.js";
-import type { GenerationResult, TokenLogprob } from "../model/generation.js";
+import type { GenerationResult } from "../model/generation.js";
 import { PROMPT_NAMES } from "../model/prompt.js";
 import { objectOf } from "../openai/fields.js";
-import { chatLogprob } from "../openai/response.js";
+import { LogprobTeller } from "../openai/logprobs.js";
 import type { AnswerForm } from "./answer.js";
 import { type ErrorForm, HttpError, openaiError } from "./errors.js";
 import type { Exchange } from "./exchange.js";
@@ -118,8 +118,7 @@ function responseForm(service: Service, settings: object): AnswerForm {
   const { tokenizer } = service.model;
   const { id, created, model } = responseHead("resp_", service);
   const itemId = `msg_${randomBytes(12).toString("hex")}`;
-  const logprobsOf = (logprobs: readonly TokenLogprob[] = []) =>
-    logprobs.map((one) => chatLogprob(one, tokenizer));
+  const teller = new LogprobTeller(tokenizer);
   const response = (status: string, output: object[], more: object = {}) => ({
     id,
     object: "response",
@@ -155,7 +154,7 @@ function responseForm(service: Service, settings: object): AnswerForm {
   const complete = (result: GenerationResult) => {
     const isCut = result.finishReason === "length";
     const status = isCut ? "incomplete" : "completed";
-    const content = part(result.text, logprobsOf(result.logprobs));
+    const content = part(result.text, new LogprobTeller(tokenizer).chat(result.logprobs ?? []));
     return {
       content,
       item: item(status, [content]),
@@ -183,7 +182,13 @@ function responseForm(service: Service, settings: object): AnswerForm {
     piece: ({ text, logprobs }) =>
       text === "" && !logprobs
         ? []
-        : [event("response.output_text.delta", { ...place, delta: text, logprobs: logprobsOf(logprobs) })],
+        : [
+            event("response.output_text.delta", {
+              ...place,
+              delta: text,
+              logprobs: teller.chat(logprobs ?? []),
+            }),
+          ],
     end: (result) => {
       const told = complete(result);
       return [
