@@ -172,6 +172,10 @@ t.test("models, tokens and health", async (t) => {
   const back = await api.post("/detokenize", { tokens: [-1, -1, ...golden.generate_ids] });
   t.equal(back.body.prompt, `<image>${model.tokenizer.decode(golden.generate_ids)}`);
   t.match(await api.post("/detokenize", { tokens: ["x"] }), { status: 400 });
+  t.match(await api.post("/detokenize", { tokens: new Array(70_000).fill(5) }), {
+    status: 400,
+    body: { error: { message: /70000 ids; at most 65536/ } },
+  });
   t.match(await api.get("/health"), { status: 200, body: { status: "ok" } });
   t.match(await api.get("/ready"), { status: 200 });
 });

@@ -56,3 +56,50 @@ t.test("routes and document agree", async (t) => {
   await api.close();
   await model.dispose();
 });
+
+/** Values that are wrong for most fields, of each kind that JSON has. */
+const ODD: unknown[] = [true, -1, 1.5, 1e300, "x", [], [null], [[{}]], {}, { type: "x" }];
+
+t.test("no value of a field is a failure of the server", async (t) => {
+  const model = await loadGolden("cabs-new");
+  const failures: string[] = [];
+  const api = await serve(model, {
+    log: ({ level, error }) => {
+      if (level === "error") failures.push(String(error));
+    },
+  });
+  const { body: document } = await api.get("/docs/openapi.json");
+  const told = [{ role: "user", content: "Hi" }];
+  const least: Record<string, object> = {
+    ChatRequest: { messages: told, max_tokens: 1 },
+    CompletionRequest: { prompt: "Hi", max_tokens: 1 },
+    ResponseRequest: { input: "Hi", max_output_tokens: 1 },
+    MessageRequest: { messages: told, max_tokens: 1 },
+    MessageCountRequest: { messages: told },
+    TokenizeRequest: { prompt: "Hi" },
+    DetokenizeRequest: { tokens: [1] },
+  };
+  // Fields that are read and have no place in a schema of their own.
+  const others = ["tools", "functions", "include", "text", "metadata", "output_config", "thinking"];
+  let asked = 0;
+  const ask = async (path: string, body: object) => {
+    const { status, body: answer } = await api.post(path, body);
+    asked++;
+    const isTold = typeof answer.error?.message === "string" && typeof answer.error.type === "string";
+    if (status === 200 || (status >= 400 && status < 500 && isTold)) return;
+    failures.push(`${path} ${JSON.stringify(body)}: ${status} ${JSON.stringify(answer)}`);
+  };
+  for (const [path, { post }] of Object.entries<Record<string, Operation>>(document.paths)) {
+    const name = post?.requestBody?.content["application/json"]?.schema.$ref.split("/").at(-1);
+    if (name === undefined) continue;
+    t.ok(least[name], `${name} is known here`);
+    const fields = new Set([...Object.keys(document.components.schemas[name].properties), ...others]);
+    for (const field of fields)
+      await Promise.all(ODD.map((value) => ask(path, { ...least[name], [field]: value })));
+    await ask(path, { ...least[name], include: false });
+  }
+  t.ok(asked > 1000, `${asked} requests`);
+  t.same(failures, []);
+  await api.close();
+  await model.dispose();
+});

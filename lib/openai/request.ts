@@ -18,6 +18,9 @@ export function chatRequest(body: unknown, imageOf: ImageResolver): ChatRequest 
   if (!Array.isArray(messages)) throw optionError("messages must be an array of messages");
   if (typeof (logprobs ?? false) !== "boolean")
     throw optionError(`logprobs must be true or false, not ${JSON.stringify(logprobs)}`);
+  if (!Number.isInteger(top ?? 0) || (top as number) < 0)
+    throw optionError(`top_logprobs must be an integer from 0 up, not ${JSON.stringify(top)}`);
+  if (top && !logprobs) throw optionError("top_logprobs is for logprobs: true only");
   const wanted = logprobs ? (top ?? true) : undefined;
   const options = { ...generationFields(rest), ...(wanted !== undefined && { logprobs: wanted }) };
   return {

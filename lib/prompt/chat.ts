@@ -38,6 +38,12 @@ export interface RenderedChat {
  */
 export function renderChat(messages: readonly ChatMessage[], options: ChatOptions): RenderedChat {
   const checked = checkMessages(messages);
+  const { system = "none" } = options;
+  if (typeof system !== "string")
+    throw new HoneybeeError(
+      "ERR_OPTION",
+      `system must be "base", "message", "none" or a text, not ${JSON.stringify(system)}`,
+    );
   const images = checked.flatMap((message) => message.images);
   const prompt = renderPrompt(checked, options);
   if (options.family !== "llama") checkImageCount(prompt, images.length);

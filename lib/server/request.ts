@@ -18,6 +18,9 @@ const MAX_TOP_LOGPROBS = 20;
 const TOOLS = ["tools", "functions"];
 const TOOL_SETTINGS = ["tool_choice", "function_call", "parallel_tool_calls"];
 
+/** No API has as many fields; reading hundreds of thousands would hold up other streams. */
+const MAX_FIELDS = 256;
+
 /**
  * The fields of a body that has to name this server's model, or none.
  *
@@ -25,6 +28,8 @@ const TOOL_SETTINGS = ["tool_choice", "function_call", "parallel_tool_calls"];
  */
 export function modelBody(body: unknown, { modelName }: Service): Fields {
   const fields = objectOf(body, "body");
+  const count = Object.keys(fields).length;
+  if (count > MAX_FIELDS) throw optionError(`the body has ${count} fields; at most ${MAX_FIELDS} are read`);
   const { model } = fields;
   if (model !== undefined && model !== null && model !== modelName) throw unknownModel(model, modelName);
   return fields;

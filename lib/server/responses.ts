@@ -60,11 +60,13 @@ function chatBody(body: Fields): Fields {
     delete rest[name];
   }
   for (const name of IGNORED) delete rest[name];
-  if (include && !Array.isArray(include)) throw optionError("include must be an array of texts");
+  const included = include ?? [];
+  if (!Array.isArray(included)) throw optionError("include must be an array of texts");
+  const wantsLogprobs = included.includes(LOGPROBS) || Boolean(rest.top_logprobs);
   return {
     ...rest,
     ...(maxTokens !== undefined && { max_tokens: maxTokens }),
-    ...(((include ?? []) as unknown[]).includes(LOGPROBS) && { logprobs: true }),
+    ...(wantsLogprobs && { logprobs: true }),
     ...responseFormat(text),
     messages: conversation(input, instructions),
   };

@@ -8,6 +8,9 @@ import type { Exchange } from "./exchange.js";
 import { chatFields, type Fields, flag, modelBody } from "./request.js";
 import type { Service } from "./service.js";
 
+/** Most ids that are decoded at once: more would hold up other streams. An answer has no more than the context. */
+const MAX_TOKENS = 2 ** 16;
+
 /** POST /tokenize: ids of a raw `prompt`, or of what `messages` become; -1 at positions of images, which are not read. */
 export async function tokenize(exchange: Exchange, service: Service): Promise<void> {
   const { return_token_strs: strings, ...fields } = modelBody(await exchange.json(), service);
@@ -39,6 +42,9 @@ export async function detokenize(exchange: Exchange, service: Service): Promise<
   const { tokens, ...rest } = modelBody(await exchange.json(), service);
   generationFields(rest);
   const { tokenizer, info } = service.model;
+  const most = Math.max(MAX_TOKENS, info.context);
+  if (Array.isArray(tokens) && tokens.length > most)
+    throw optionError(`tokens has ${tokens.length} ids; at most ${most} are decoded at once`);
   if (!Array.isArray(tokens) || !tokens.every((id) => Number.isInteger(id) && id >= IMAGE_ID))
     throw optionError("tokens must be an array of token ids, -1 where an image is");
   let prompt = "";
