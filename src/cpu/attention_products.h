@@ -3,11 +3,25 @@
 
 namespace honeybee::cpu::HB_ISA {
 
-// Blocks of f32. `Element` is what queries and probabilities are kept as.
-struct F32Blocks {
-  using Element = float;
+// Keys and values that a load makes floats: of f32, and of int8, whose scales join the scores and, those of
+// values, the probabilities.
+struct F32Lanes {
   static constexpr KeyFormat kFormat = KeyFormat::kF32;
   static constexpr int64_t kLaneBytes = 4;  // of a key in a row of K, and of a dimension in a row of V
+  HB_INLINE static Vec lanes(const char* p) { return load(reinterpret_cast<const float*>(p)); }
+};
+struct Int8Lanes {
+  static constexpr KeyFormat kFormat = KeyFormat::kInt8;
+  static constexpr int64_t kLaneBytes = 1;
+  HB_INLINE static Vec lanes(const char* p) { return load_i8(p); }
+};
+
+// Blocks of such. `Element` is what queries and probabilities are kept as.
+template <class Format>
+struct LaneBlocks : Format {
+  using Element = float;
+  using Format::kLaneBytes;
+  using Format::lanes;
 
   HB_INLINE static int64_t query_stride(const KeyLayout& layout) { return layout.padded_dim; }
   HB_INLINE static void store_element(float* p, Vec v) { store(p, v); }
@@ -18,7 +32,7 @@ struct F32Blocks {
                                    int64_t step, Vec (&sums)[rows][vecs]) {
     Vec k[vecs];
 #pragma GCC unroll 8
-    for (int j = 0; j < vecs; j++) k[j] = load(reinterpret_cast<const float*>(keys[j] + step * 64));
+    for (int j = 0; j < vecs; j++) k[j] = lanes(keys[j] + step * kKeyBlock * kLaneBytes);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) {
       const Vec x = broadcast(q[r * q_stride + step]);
@@ -31,11 +45,10 @@ struct F32Blocks {
   template <int rows, int vecs>
   HB_INLINE static void value_block(const float* p, const char* values, int64_t keys, int64_t padded_dim,
                                     Vec (&sums)[rows][vecs]) {
-    const float* v = reinterpret_cast<const float*>(values);
-    for (int64_t key = 0; key < keys; key++, v += padded_dim) {
+    for (int64_t key = 0; key < keys; key++, values += padded_dim * kLaneBytes) {
       Vec value[vecs];
 #pragma GCC unroll 8
-      for (int j = 0; j < vecs; j++) value[j] = load(v + j * kLanes);
+      for (int j = 0; j < vecs; j++) value[j] = lanes(values + j * kLanes * kLaneBytes);
 #pragma GCC unroll 8
       for (int r = 0; r < rows; r++) {
         const Vec x = broadcast(p[r * kKeyRange + key]);
@@ -45,6 +58,8 @@ struct F32Blocks {
     }
   }
 };
+using F32Blocks = LaneBlocks<F32Lanes>;
+using Int8Blocks = LaneBlocks<Int8Lanes>;
 
 // Blocks of bf16 that are widened on the way.
 struct Bf16Blocks {
@@ -91,46 +106,6 @@ struct Bf16Blocks {
           sums[r][j] = fma(broadcast(p[r * kKeyRange + key + 1]), v_odd,
                            fma(broadcast(p[r * kKeyRange + key]), v_even, sums[r][j]));
         }
-      }
-    }
-  }
-};
-
-// Blocks of int8. The scales of keys join the scores', those of values the probabilities.
-struct Int8Blocks {
-  using Element = float;
-  static constexpr KeyFormat kFormat = KeyFormat::kInt8;
-  static constexpr int64_t kLaneBytes = 1;
-
-  HB_INLINE static int64_t query_stride(const KeyLayout& layout) { return layout.padded_dim; }
-  HB_INLINE static void store_element(float* p, Vec v) { store(p, v); }
-
-  template <int rows, int vecs>
-  HB_INLINE static void score_step(const float* q, int64_t q_stride, const char* const (&keys)[vecs],
-                                   int64_t step, Vec (&sums)[rows][vecs]) {
-    Vec k[vecs];
-#pragma GCC unroll 8
-    for (int j = 0; j < vecs; j++) k[j] = load_i8(keys[j] + step * kKeyBlock);
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++) {
-      const Vec x = broadcast(q[r * q_stride + step]);
-#pragma GCC unroll 8
-      for (int j = 0; j < vecs; j++) sums[r][j] = fma(x, k[j], sums[r][j]);
-    }
-  }
-
-  template <int rows, int vecs>
-  HB_INLINE static void value_block(const float* p, const char* values, int64_t keys, int64_t padded_dim,
-                                    Vec (&sums)[rows][vecs]) {
-    for (int64_t key = 0; key < keys; key++, values += padded_dim) {
-      Vec value[vecs];
-#pragma GCC unroll 8
-      for (int j = 0; j < vecs; j++) value[j] = load_i8(values + j * kLanes);
-#pragma GCC unroll 8
-      for (int r = 0; r < rows; r++) {
-        const Vec x = broadcast(p[r * kKeyRange + key]);
-#pragma GCC unroll 8
-        for (int j = 0; j < vecs; j++) sums[r][j] = fma(x, value[j], sums[r][j]);
       }
     }
   }
