@@ -101,7 +101,7 @@ async function resize({ data, width, height }: RgbImage, name: string, options: 
 
 /**
  * Decoded pictures up to this many bytes (1182×1182) are left for the device to resize. Copying a larger one to the
- * engine would hold up the event loop for longer than a millisecond.
+ * engine would hold up the event loop.
  */
 export const MAX_DEVICE_PICTURE_BYTES = 2 ** 22;
 
