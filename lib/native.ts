@@ -30,6 +30,16 @@ export interface NativeImage {
   tokens?: Float32Array;
 }
 
+/** Of a prompt of P tokens, NaN where nothing is known. */
+export interface NativePromptLogprobs {
+  /** [P] */
+  logprobs: Float32Array;
+  /** [P, n] */
+  topTokens: Int32Array;
+  /** [P, n] */
+  topLogprobs: Float32Array;
+}
+
 export interface NativeRequest extends NativeSampling {
   id: number;
   /** -1 at visual positions; empty to encode the images only. */
@@ -46,6 +56,7 @@ export interface NativeRequest extends NativeSampling {
   earlyStopping?: "no" | "yes" | "never" | undefined;
   promptLookup?: number | undefined;
   logprobs?: number | undefined;
+  promptLogprobs?: number | undefined;
   /** What the answer must be like: what compileFormat gave. */
   format?: NativeFormat | undefined;
   trace?: boolean | undefined;
@@ -116,6 +127,7 @@ export type NativeEvent =
       timings: NativeTimings;
       cachedTokens: number;
       rawLogits?: Float32Array;
+      promptLogprobs?: NativePromptLogprobs;
       visualTokens?: Float32Array;
       trace?: TraceTensor[];
       /** Of a beam search, best first. */

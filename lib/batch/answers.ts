@@ -25,8 +25,12 @@ export function answerLine(
 
 function plainAnswer(result: BatchResult | { error: Failure }) {
   if (result.error) return { error: result.error };
-  const { text, tokens, finishReason, usage, logprobs, choices } = result;
-  const more = { ...(logprobs && { logprobs }), ...(choices.length > 1 && { choices }) };
+  const { text, tokens, finishReason, usage, logprobs, promptLogprobs, choices } = result;
+  const more = {
+    ...(logprobs && { logprobs }),
+    ...(promptLogprobs && { promptLogprobs }),
+    ...(choices.length > 1 && { choices }),
+  };
   return { text, tokens, finishReason, usage, ...more };
 }
 

@@ -113,6 +113,7 @@ export function addGenerationOptions(command: Command): Command {
     .option("--early-stopping [when]", "beams: stop when there are enough answers, or never", earlyStopping)
     .option("--prompt-lookup <n>", "guess n tokens a step from what was there before", number)
     .option("--logprobs [top]", "log-probabilities, and of the likeliest tokens", logprobs)
+    .option("--prompt-logprobs [top]", "the same of the prompt's tokens", logprobs)
     .option("--ignore-eos", "go on past the end token")
     .option("--priority <n>", "larger goes first", number)
     .option("--timeout <ms>", "fail when it takes longer, waiting included", number)

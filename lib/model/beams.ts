@@ -8,7 +8,16 @@ export interface CheckedBeams {
 }
 
 /** Options that a beam search cannot have beside it. */
-const NOT_BESIDE = ["temperature", "topK", "topP", "minP", "stop", "logprobs", "responseFormat"] as const;
+const NOT_BESIDE = [
+  "temperature",
+  "topK",
+  "topP",
+  "minP",
+  "stop",
+  "logprobs",
+  "promptLogprobs",
+  "responseFormat",
+] as const;
 
 /**
  * @returns undefined for no beam search

@@ -1,5 +1,5 @@
 import { HoneybeeError } from "../errors.js";
-import type { NativeEvent, NativeTimings, TraceTensor } from "../native.js";
+import type { NativeEvent, NativePromptLogprobs, NativeTimings, TraceTensor } from "../native.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import { StopStrings } from "./stop-strings.js";
 
@@ -57,6 +57,8 @@ export interface Choice {
 export interface GenerationResult extends Omit<Choice, "index"> {
   usage: Usage;
   timings: GenerationTimings;
+  /** Of each token of the prompt, where `promptLogprobs` asked for it; null for the first and at visual positions. */
+  promptLogprobs?: (TokenLogprob | null)[];
   /** All `n` answers. */
   choices: Choice[];
 }
@@ -81,6 +83,7 @@ export class Answer {
   timings: NativeTimings = { queuedMs: 0, encodeMs: 0, prefillMs: 0, decodeMs: 0 };
   cachedTokens = 0;
   trace: TraceRecord | undefined;
+  promptLogprobs: NativePromptLogprobs | undefined;
   private score: number | undefined;
   private readonly decoder;
   private readonly stops: StopStrings;
@@ -118,6 +121,7 @@ export class Answer {
   end(event: EndEvent): Chunk | undefined {
     this.timings = event.timings;
     this.cachedTokens = event.cachedTokens;
+    this.promptLogprobs = event.promptLogprobs;
     if (event.trace || event.rawLogits) {
       this.trace = { tensors: event.trace ?? [], logits: event.rawLogits ?? new Float32Array() };
     }

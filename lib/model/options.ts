@@ -94,6 +94,11 @@ export interface GenerationOptions {
   promptLookup?: number | undefined;
   /** Log-probabilities of the model's own distribution, before any option: true, or how many likeliest tokens beside. */
   logprobs?: boolean | number | undefined;
+  /**
+   * The same of the prompt's tokens, each given those before it: `result.promptLogprobs`, null for the first and at
+   * visual positions. The prompt is then computed whole, whatever is known of it. Not beside `beams`.
+   */
+  promptLogprobs?: boolean | number | undefined;
   /** What the answer must be like. Default: any text. */
   responseFormat?: ResponseFormat | undefined;
   /** Go on past the end token. */
@@ -116,6 +121,7 @@ export interface CheckedGeneration {
   beams: CheckedBeams | undefined;
   promptLookup: number;
   logprobs: number;
+  promptLogprobs: number;
   format: NativeFormatSource | undefined;
   ignoreEos: boolean;
   priority: number;
@@ -143,6 +149,7 @@ export const GENERATION_NAMES: readonly string[] = [
   "lengthPenalty",
   "earlyStopping",
   "promptLookup",
+  "promptLogprobs",
   "logprobs",
   "responseFormat",
   "ignoreEos",
@@ -186,13 +193,11 @@ function checkStop(value: unknown): string[] {
   throw optionError("stop must be a text or up to 64 texts, none of them empty");
 }
 
-function checkLogprobs(value: unknown): number {
+function checkLogprobs(name: string, value: unknown): number {
   if (value === undefined || value === false) return -1;
   if (value === true) return 0;
   if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 100_000) return value;
-  throw optionError(
-    `logprobs must be true, false or how many likeliest tokens to tell, not ${String(value)}`,
-  );
+  throw optionError(`${name} must be true, false or how many likeliest tokens to tell, not ${String(value)}`);
 }
 
 function checkLogitBias(value: unknown): { biasTokens?: number[]; biasValues?: number[] } {
@@ -268,7 +273,8 @@ export function checkGeneration(
     n: checkNumber("n", options.n) ?? 1,
     beams: checkBeams(options),
     promptLookup: checkNumber("promptLookup", options.promptLookup) ?? 0,
-    logprobs: checkLogprobs(options.logprobs),
+    logprobs: checkLogprobs("logprobs", options.logprobs),
+    promptLogprobs: checkLogprobs("promptLogprobs", options.promptLogprobs),
     format: checkFormat(options),
     ignoreEos: checkBoolean("ignoreEos", options.ignoreEos),
     priority: checkNumber("priority", options.priority) ?? 0,

@@ -1,9 +1,22 @@
 import type { ModelConfig } from "../checkpoint/index.js";
-import type { NativeFormat, NativeImage, NativeRequest, TraceTensor } from "../native.js";
+import type {
+  NativeFormat,
+  NativeImage,
+  NativePromptLogprobs,
+  NativeRequest,
+  TraceTensor,
+} from "../native.js";
 import type { EncodedPrompt } from "../prompt/index.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { Engine } from "./engine.js";
-import { Answer, endError, type Generation, makeResult, type TraceRecord } from "./generation.js";
+import {
+  Answer,
+  endError,
+  type Generation,
+  makeResult,
+  type TokenLogprob,
+  type TraceRecord,
+} from "./generation.js";
 import type { CheckedGeneration } from "./options.js";
 
 /** A prompt with everything that the engine needs of it. */
@@ -47,6 +60,8 @@ export function runSequences(
     const imageTokens = ids.reduce((count, id) => count + (id < 0 ? 1 : 0), 0);
     const before = { loadMs, preprocessMs: prompt.preprocessMs };
     const result = makeResult(answers, { tokens: ids.length, imageTokens }, before);
+    const { promptLogprobs } = answers[0]!;
+    if (promptLogprobs) result.promptLogprobs = tokenLogprobs(ids, promptLogprobs);
     const record = answers[0]!.trace;
     if (record) Object.assign(result, { trace: collectTrace(prompt, record, result.tokens, config) });
     generation.finish(result);
@@ -74,7 +89,12 @@ export function runSequences(
   let running = answers.length;
   const cancels = answers.map((answer) => {
     const cancel = engine.submit(
-      { ...request, sequence: answer.index },
+      // The prompt is the same for all: one is enough to tell of it.
+      {
+        ...request,
+        sequence: answer.index,
+        promptLogprobs: answer.index === 0 ? checked.promptLogprobs : -1,
+      },
       {
         token: (event) => {
           const pushed = answer.push(event);
@@ -124,6 +144,23 @@ function nativeRequest(
     trace: trace !== undefined,
     rawLogits: trace ? checked.maxTokens : 0,
   };
+}
+
+/** By the token; null where nothing is known. */
+function tokenLogprobs(
+  ids: readonly number[],
+  { logprobs, topTokens, topLogprobs }: NativePromptLogprobs,
+): (TokenLogprob | null)[] {
+  const most = topTokens.length / ids.length;
+  return ids.map((token, p) => {
+    const logprob = logprobs[p]!;
+    if (Number.isNaN(logprob)) return null;
+    const top = Array.from({ length: most }, (_, i) => ({
+      token: topTokens[p * most + i]!,
+      logprob: topLogprobs[p * most + i]!,
+    }));
+    return { token, logprob, top };
+  });
 }
 
 /** All reference points of a traced run, in the order of the data path. */

@@ -17,12 +17,12 @@ const IGNORED = [
 
 const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
+/** Options that are no fields: read by the caller, or with results that have no place in OpenAI's answers. */
+const OTHERS: readonly string[] = ["signal", "logprobs", "promptLogprobs"];
+
 /** OpenAI's name of each generation option; those that OpenAI lacks are spelled the same way. */
 const OPTIONS = new Map(
-  GENERATION_NAMES.filter((name) => name !== "signal" && name !== "logprobs").map((name) => [
-    snake(name),
-    name,
-  ]),
+  GENERATION_NAMES.filter((name) => !OTHERS.includes(name)).map((name) => [snake(name), name]),
 );
 OPTIONS.set("max_completion_tokens", "maxTokens");
 

@@ -34,6 +34,7 @@ void Engine::finish(Sequence& sequence, Event::Reason reason) {
   if (sequence.search)
     event.hypotheses = sequence.search->best(static_cast<size_t>(sequence.request.beams.answers));
   event.trace = std::move(sequence.trace);
+  event.prompt_logprobs = std::move(sequence.prompt_logprobs);
   event.raw_logits = std::move(sequence.raw_logits);
   event.visual_tokens = std::move(sequence.visual_tokens);
   emit(sequence, std::move(event));

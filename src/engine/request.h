@@ -54,10 +54,11 @@ struct Request {
   int32_t prompt_lookup = 0;
   std::shared_ptr<grammar::TokenMasks> format;  ///< what the answer must be like; null: anything
   int32_t logprobs = -1;                        ///< -1: none; n: of the token and the n likeliest
-  bool trace = false;                           ///< keep the reference points of encoding and prefill
-  int64_t raw_logits = 0;                       ///< keep the logits of the first steps, before any warper
-  int32_t priority = 0;                         ///< larger goes first; a level outweighs a minute of waiting
-  int64_t timeout = 0;  ///< milliseconds from submission to the end, else kOverloaded; 0: none
+  int32_t prompt_logprobs = -1;  ///< the same of the prompt's tokens, which is then computed whole
+  bool trace = false;            ///< keep the reference points of encoding and prefill
+  int64_t raw_logits = 0;        ///< keep the logits of the first steps, before any warper
+  int32_t priority = 0;          ///< larger goes first; a level outweighs a minute of waiting
+  int64_t timeout = 0;           ///< milliseconds from submission to the end, else kOverloaded; 0: none
 };
 
 struct Timings {
@@ -65,6 +66,14 @@ struct Timings {
   double encode_ms = 0.0;
   double prefill_ms = 0.0;
   double decode_ms = 0.0;
+};
+
+/// Log-probabilities of a prompt's tokens, each given those before it; NaN where there is none: for the first
+/// and at visual positions.
+struct PromptLogprobs {
+  std::vector<float> logprobs;      ///< [P]
+  std::vector<int32_t> top_tokens;  ///< [P, n], the likeliest at each position, likeliest first
+  std::vector<float> top_logprobs;  ///< [P, n]
 };
 
 struct TraceTensor {
@@ -97,6 +106,7 @@ struct Event {
   int64_t cached_tokens = 0;  ///< of the prompt, found in the prefix cache
   std::vector<TraceTensor> trace;
   std::vector<float> raw_logits;       ///< [steps kept, V]
+  PromptLogprobs prompt_logprobs;      ///< empty unless asked for and computed
   std::vector<Hypothesis> hypotheses;  ///< of a beam search, best first
   std::vector<float> visual_tokens;    ///< of a request without ids: [images·(M + K), D]
 

@@ -142,7 +142,7 @@ Scheduler::Admission Scheduler::try_admit(Sequence& sequence) {
   if (sequence.held && pending_.contains(sequence.held_by)) return Admission::kHeld;
   sequence.held = false;
   blocks_.give_back(sequence.blocks);
-  const bool reuses = options_.prefix_cache && !sequence.traced();
+  const bool reuses = options_.prefix_cache && !sequence.needs_whole_prompt();
   // The logits of the last position are wanted, so that it at least is computed.
   const int64_t reusable = reuses ? std::max<int64_t>(0, sequence.length() - 1) / kKvBlock : 0;
   const int64_t known = std::min(reusable, static_cast<int64_t>(sequence.contents.size()));
@@ -225,7 +225,7 @@ std::vector<Sequence*> Scheduler::waiting_twins(const Sequence& sequence, int64_
   if (same == prompts_.end()) return twins;
   for (Sequence* twin : same->second) {
     if (running + twin->width() > options_.max_sequences) break;
-    if (!twin->generated.empty() || twin->traced()) continue;
+    if (!twin->generated.empty() || twin->needs_whole_prompt()) continue;
     twins.push_back(twin);
     running += twin->width();
   }

@@ -1,6 +1,7 @@
 #include "engine/sequence.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/prompt_lookup.h"
 #include "engine/step_trace.h"
@@ -15,6 +16,24 @@ Sequence::Sequence(Request r, std::shared_ptr<EventSink> s)
       since(Clock::now()) {
   if (request.beams.count > 1) search = std::make_unique<BeamSearch>(request);
   if (request.format) constraint = std::make_unique<grammar::Constraint>(request.format);
+}
+
+void Sequence::score_prompt(int64_t position, std::span<const float> logits) {
+  const auto most = std::min<size_t>(static_cast<size_t>(request.prompt_logprobs), logits.size());
+  if (prompt_logprobs.logprobs.empty()) {
+    const auto positions = static_cast<size_t>(prompt_length);
+    prompt_logprobs.logprobs.assign(positions, NAN);
+    prompt_logprobs.top_tokens.assign(positions * most, -1);
+    prompt_logprobs.top_logprobs.assign(positions * most, NAN);
+  }
+  const auto row = static_cast<size_t>(position);
+  std::vector<TokenLogprob> top;
+  prompt_logprobs.logprobs[row] =
+      token_logprob(logits, token(position), static_cast<int32_t>(most), top).logprob;
+  for (size_t i = 0; i < most; i++) {
+    prompt_logprobs.top_tokens[row * most + i] = top[i].token;
+    prompt_logprobs.top_logprobs[row * most + i] = top[i].logprob;
+  }
 }
 
 void Sequence::draft(int64_t most) {

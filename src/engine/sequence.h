@@ -71,6 +71,7 @@ struct Sequence {
   Timings timings;
   std::vector<TraceTensor> trace;
   std::vector<float> raw_logits;
+  PromptLogprobs prompt_logprobs;
   std::vector<float> visual_tokens;
 
   /// The token at a position: of the prompt, else generated, else drafted.
@@ -84,6 +85,12 @@ struct Sequence {
   int64_t width() const { return request.beams.count; }
   /// Whether the reference points of its images and prompt are still to be recorded.
   bool traced() const { return request.trace && generated.empty(); }
+  /// Whether the log-probabilities of its prompt are still to be found.
+  bool scores_prompt() const { return request.prompt_logprobs >= 0 && generated.empty(); }
+  /// Whether every position of its prompt has to be computed for it.
+  bool needs_whole_prompt() const { return traced() || scores_prompt(); }
+  /// Takes the logits [V] of what may stand at a position of the prompt.
+  void score_prompt(int64_t position, std::span<const float> logits);
   /// Whether the prompt behind what is computed already needs this image.
   bool needs_image(size_t image) const { return prompt_length == 0 || image_ends[image] > computed; }
 

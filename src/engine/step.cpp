@@ -14,9 +14,15 @@ struct Engine::Step {
   std::vector<int32_t> row_begin{0};
   std::vector<int32_t> start;
   std::vector<int32_t> ids;
-  std::vector<int32_t> wanted;       ///< rows whose logits are wanted
-  std::vector<Sequence*> wanting;    ///< whose next token comes from each of them; null for rows only traced
-  std::vector<int64_t> ahead;        ///< of each of them, drafted tokens that its row follows
+  std::vector<int32_t> wanted;     ///< rows whose logits are wanted
+  std::vector<Sequence*> wanting;  ///< whose next token comes from each of them; null for rows only traced
+  std::vector<int64_t> ahead;      ///< of each of them, drafted tokens that its row follows
+  struct Scored {
+    size_t wanted = 0;  ///< which of the wanted rows
+    Sequence* sequence = nullptr;
+    int64_t position = 0;
+  };
+  std::vector<Scored> scored;        ///< tokens of prompts whose log-probabilities are wanted
   std::vector<Sequence*> forked_of;  ///< of a twin, the sequence that computed its prompt; else null
   std::vector<int32_t> tables;       ///< block tables
   Sequence* traced = nullptr;
@@ -87,8 +93,11 @@ Engine::Step Engine::make_step(const std::vector<Share>& shares) const {
       }
       if (ahead >= 0) {
         step.want(row, &sequence, nullptr, ahead);
-      } else if (trace_rows) {
-        step.want(row, nullptr, nullptr);
+      } else {
+        const int64_t next = sequence.computed + r + 1;
+        const bool scores = sequence.scores_prompt() && sequence.token(next) >= 0;
+        if (scores) step.scored.push_back({step.wanted.size(), &sequence, next});
+        if (scores || trace_rows) step.want(row, nullptr, nullptr);
       }
       step.ids.push_back(sequence.token(sequence.computed + r));
     }
@@ -215,6 +224,11 @@ void Engine::compute(Step& step) {
 
   step.tokens.resize(step.wanted.size());
   backend.download(tokens, step.tokens.data());
+  std::vector<float> row(static_cast<size_t>(logits.cols));
+  for (const Step::Scored& scored : step.scored) {
+    backend.download(logits.row_range(static_cast<int64_t>(scored.wanted), 1), row.data());
+    scored.sequence->score_prompt(scored.position, row);
+  }
   step.logits.resize(step.wanted.size());
   for (size_t w = 0; w < step.wanted.size(); w++) {
     if (step.wanting[w] == nullptr || !step.wanting[w]->wants_logits(step.ahead[w])) continue;

@@ -43,6 +43,16 @@ void write_hypotheses(Napi::Env env, const Event& event, Napi::Object& out) {
   out.Set("hypotheses", list);
 }
 
+void write_prompt_logprobs(Napi::Env env, const PromptLogprobs& found, Napi::Object& out) {
+  auto tokens = Napi::Int32Array::New(env, found.top_tokens.size());
+  std::copy(found.top_tokens.begin(), found.top_tokens.end(), tokens.Data());
+  Napi::Object entry = Napi::Object::New(env);
+  entry.Set("logprobs", float_array(env, found.logprobs));
+  entry.Set("topTokens", tokens);
+  entry.Set("topLogprobs", float_array(env, found.top_logprobs));
+  out.Set("promptLogprobs", entry);
+}
+
 void write_end(Napi::Env env, const Event& event, Napi::Object& out) {
   out.Set("reason", reason_name(event.reason));
   if (event.reason == Event::Reason::kError) {
@@ -59,6 +69,7 @@ void write_end(Napi::Env env, const Event& event, Napi::Object& out) {
   out.Set("cachedTokens", static_cast<double>(event.cached_tokens));
   if (!event.raw_logits.empty()) out.Set("rawLogits", float_array(env, event.raw_logits));
   if (!event.visual_tokens.empty()) out.Set("visualTokens", float_array(env, event.visual_tokens));
+  if (!event.prompt_logprobs.logprobs.empty()) write_prompt_logprobs(env, event.prompt_logprobs, out);
   if (!event.hypotheses.empty()) write_hypotheses(env, event, out);
   if (event.trace.empty()) return;
   Napi::Array trace = Napi::Array::New(env, event.trace.size());

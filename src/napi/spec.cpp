@@ -189,6 +189,7 @@ Request read_request(const ObjectReader& r) {
   if (r.has("earlyStopping")) request.beams.early_stopping = read_early_stopping(r.text("earlyStopping"));
   request.prompt_lookup = static_cast<int32_t>(r.integer_or("promptLookup", 0));
   request.logprobs = static_cast<int32_t>(r.integer_or("logprobs", -1));
+  request.prompt_logprobs = static_cast<int32_t>(r.integer_or("promptLogprobs", -1));
   if (r.has("format")) request.format = read_format(r.value("format"));
   request.trace = r.boolean_or("trace", false);
   request.raw_logits = r.integer_or("rawLogits", 0);

@@ -40,6 +40,7 @@ Request random_request(Random& random, uint64_t id, int64_t tokens) {
     request.sampling.temperature = 1.0f;
     request.sampling.seed = static_cast<uint64_t>(random.below(3));
   }
+  if (random.below(4) == 0) request.prompt_logprobs = static_cast<int32_t>(random.below(3));
   if (random.below(2) == 0) request.prompt_lookup = 1 + static_cast<int32_t>(random.below(24));
   return request;
 }
@@ -109,7 +110,11 @@ Seen expect_independent(const EngineOptions& options, const Size& size) {
       std::vector<int32_t> tokens;
       const Event expected = alone.answer(request, tokens);
       EXPECT_TRUE(sink->tokens(request.id) == tokens);
-      EXPECT_SAME_BITS(sink->end(request.id).raw_logits, expected.raw_logits);
+      const Event end = sink->end(request.id);
+      EXPECT_SAME_BITS(end.raw_logits, expected.raw_logits);
+      EXPECT_SAME_BITS(end.prompt_logprobs.logprobs, expected.prompt_logprobs.logprobs);
+      EXPECT_SAME_BITS(end.prompt_logprobs.top_logprobs, expected.prompt_logprobs.top_logprobs);
+      EXPECT_EQ(end.prompt_logprobs.logprobs.empty(), request.prompt_logprobs < 0);
     }
     engine.stop();
     EXPECT_TRUE(sink->wait_closed());
