@@ -1,6 +1,35 @@
 const MARKER = 0xff;
 const START_OF_SCAN = 0xda;
 const END_OF_IMAGE = Buffer.from([MARKER, 0xd9]);
+/** Start of frame: baseline, extended and progressive, all Huffman-coded. */
+const PLAIN_FRAMES = [0xc0, 0xc1, 0xc2];
+/** Between the starts of frame there are three that are none: Huffman tables, reserved, arithmetic conditioning. */
+const NO_FRAMES = [0xc4, 0xc8, 0xcc];
+
+/**
+ * The size of a JPEG of three components of 8 bits, from its header.
+ *
+ * @returns undefined for any other JPEG, and where something before the first scan is not as it is in every usual file
+ */
+export function plainJpegSize(bytes: Uint8Array): { width: number; height: number } | undefined {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  let size: { width: number; height: number } | undefined;
+  for (let at = 2; at + 4 <= file.length; ) {
+    const marker = file[at + 1]!;
+    const end = at + 2 + file.readUInt16BE(at + 2);
+    if (file[at] !== MARKER || isStandalone(marker) || end > file.length) return undefined;
+    if (marker === START_OF_SCAN) return size;
+    if (marker >= 0xc0 && marker <= 0xcf && !NO_FRAMES.includes(marker)) {
+      const plain =
+        PLAIN_FRAMES.includes(marker) && end - at === 19 && file[at + 4] === 8 && file[at + 9] === 3;
+      const [height, width] = plain ? [file.readUInt16BE(at + 5), file.readUInt16BE(at + 7)] : [0, 0];
+      if (size || height === 0 || width === 0) return undefined;
+      size = { width, height };
+    }
+    at = end;
+  }
+  return undefined;
+}
 
 /**
  * A JPEG cut inside a marker segment, ended before that segment. libjpeg fills in missing scan data by itself, but a
