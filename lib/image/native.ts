@@ -29,7 +29,7 @@ export interface ResizeOptions {
   /** Whether to normalise too. */
   pixelValues: boolean;
   /** Which inner loops to use; all give the same bytes. Default: the best there are. */
-  simd?: "auto" | "portable" | "avx2";
+  simd?: "auto" | "portable" | "avx2" | "avx512";
 }
 
 /** "squash": to a square whatever the aspect ratio; "shortest-edge-crop": the centre square (LLaVA-1.5). */

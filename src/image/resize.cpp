@@ -13,6 +13,17 @@ namespace {
 /// Input rows taken at a time: small enough for the first two caches, enough for most filters to fit inside.
 constexpr int kBandRows = 64;
 
+/// How many outputs can be begun and not yet finished at once: those that begin before output y ends, at
+/// most.
+int most_overlapping(const BicubicAxis& axis) {
+  int most = 0;
+  for (int y = 0, next = 0; y < axis.count(); ++y) {
+    while (next < axis.count() && axis.begin(next) < axis.end(y)) ++next;
+    most = std::max(most, next - y);
+  }
+  return most;
+}
+
 /// The vertical pass as a stream: bands of rows go in from top to bottom, finished output rows come out.
 class VerticalPass {
  public:
@@ -21,40 +32,36 @@ class VerticalPass {
         row_bytes_(row_bytes),
         kernels_(kernels),
         out_(out),
-        accumulators_(size_t(axis.count()) * row_bytes, kWeightHalf) {}
+        slots_(most_overlapping(axis)),
+        accumulators_(size_t(slots_) * row_bytes) {}
 
   /// Input rows [first, last) of the picture; `in` is row `first`.
   void add(const uint8_t* in, ptrdiff_t stride, int first, int last) {
     for (int y = finished_; y < axis_.count() && axis_.begin(y) < last; ++y) {
       const int from = std::max(axis_.begin(y), first);
       const int to = std::min(axis_.end(y), last);
+      int32_t* sums = accumulators_.data() + size_t(y % slots_) * row_bytes_;
+      if (from == axis_.begin(y)) std::fill_n(sums, row_bytes_, kWeightHalf);
       if (from < to) {
         weights_.resize(to - from);
         axis_.weights(y, from, to, weights_.data());
         blocks_.resize((weights_.size() + WeightBlock::kTaps - 1) / WeightBlock::kTaps);
         pack_weights(weights_.data(), to - from, blocks_.data());
-        kernels_.vertical(in + (from - first) * stride, stride, to - from, blocks_.data(), row(y),
-                          row_bytes_);
+        kernels_.vertical(in + (from - first) * stride, stride, to - from, blocks_.data(), sums, row_bytes_);
       }
-      if (axis_.end(y) <= last) finish(y);
+      if (axis_.end(y) > last) continue;
+      kernels_.round(sums, out_ + size_t(y) * row_bytes_, row_bytes_);
+      finished_ = y + 1;
     }
   }
 
  private:
-  int32_t* row(int y) { return accumulators_.data() + size_t(y) * row_bytes_; }
-
-  void finish(int y) {
-    const int32_t* sums = row(y);
-    uint8_t* bytes = out_ + size_t(y) * row_bytes_;
-    for (int x = 0; x < row_bytes_; ++x) bytes[x] = weighted_byte(sums[x]);
-    finished_ = y + 1;
-  }
-
   const BicubicAxis& axis_;
   int row_bytes_;
   const ResizeKernels& kernels_;
   uint8_t* out_;
-  std::vector<int32_t> accumulators_;
+  int slots_;
+  std::vector<int32_t> accumulators_;  // of the outputs under way, output y in row y % slots_
   std::vector<int32_t> weights_;
   std::vector<WeightBlock> blocks_;
   int finished_ = 0;

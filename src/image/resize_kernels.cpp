@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "image/resize_kernels_avx2.h"
+#include "image/resize_kernels_avx512.h"
 #include "image/resize_scalar.h"
 
 namespace honeybee {
@@ -25,20 +26,24 @@ void vertical_portable(const uint8_t* in, ptrdiff_t stride, int rows, const Weig
   }
 }
 
-constexpr ResizeKernels kPortable = {horizontal_portable, vertical_portable};
+constexpr ResizeKernels kPortable = {horizontal_portable, vertical_portable, round_row};
 
 }  // namespace
 
 bool image_simd_available(ImageSimd simd) {
-  return simd != ImageSimd::kAvx2 || avx2_resize_kernels() != nullptr;
+  if (simd == ImageSimd::kAvx2) return avx2_resize_kernels() != nullptr;
+  return simd != ImageSimd::kAvx512 || avx512_resize_kernels() != nullptr;
 }
 
 const ResizeKernels& resize_kernels(ImageSimd simd) {
-  const ResizeKernels* avx2 = avx2_resize_kernels();
-  if (simd == ImageSimd::kPortable) return kPortable;
-  require(simd == ImageSimd::kAuto || avx2 != nullptr, ErrorCode::kOption,
-          "image resize: AVX2 was asked for, but this processor does not have it");
-  return avx2 != nullptr ? *avx2 : kPortable;
+  require(image_simd_available(simd), ErrorCode::kOption,
+          "image resize: vectors were asked for that this processor does not have");
+  const bool any = simd == ImageSimd::kAuto;
+  if (simd == ImageSimd::kAvx512 || (any && image_simd_available(ImageSimd::kAvx512)))
+    return *avx512_resize_kernels();
+  if (simd == ImageSimd::kAvx2 || (any && image_simd_available(ImageSimd::kAvx2)))
+    return *avx2_resize_kernels();
+  return kPortable;
 }
 
 }  // namespace honeybee

@@ -5,7 +5,7 @@
 namespace honeybee {
 
 /// Which implementation of the inner loops to use; all give the same bytes.
-enum class ImageSimd { kAuto, kPortable, kAvx2 };
+enum class ImageSimd { kAuto, kPortable, kAvx2, kAvx512 };
 
 /// True if this build and this processor have it.
 bool image_simd_available(ImageSimd simd);
@@ -38,7 +38,7 @@ struct ColumnTaps {
   const WeightBlock* weights;
 };
 
-/// The two inner loops of a separable resize.
+/// The inner loops of a separable resize.
 struct ResizeKernels {
   /// `rows` rows of RGB pixels, `in_stride` bytes apart → `columns` output pixels a row, `out_stride` bytes
   /// apart. `readable` is the number of bytes that may be read from `in` on.
@@ -49,6 +49,9 @@ struct ResizeKernels {
   /// weight(t) is tap t % 4 of block t / 4.
   void (*vertical)(const uint8_t* in, ptrdiff_t stride, int rows, const WeightBlock* weights,
                    int32_t* accumulators, int width);
+
+  /// bytes[x] = weighted_byte(accumulators[x]) for `width` values.
+  void (*round)(const int32_t* accumulators, uint8_t* bytes, int width);
 };
 
 /// The inner loops for `simd`; kAuto takes the best there is. Throws Error(kOption) if it is not available.

@@ -127,7 +127,21 @@ HONEYBEE_AVX2 void vertical_avx2(const uint8_t* in, ptrdiff_t stride, int rows, 
   }
 }
 
-constexpr ResizeKernels kAvx2 = {horizontal_avx2, vertical_avx2};
+/// Narrowing saturates, which is the clamp to a byte.
+HONEYBEE_AVX2 void round_avx2(const int32_t* accumulators, uint8_t* bytes, int width) {
+  const auto shifted = [&](int x) HONEYBEE_AVX2 {
+    return _mm_srai_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(accumulators + x)), kWeightBits);
+  };
+  int x = 0;
+  for (; x + kLoadBytes <= width; x += kLoadBytes) {
+    const __m128i low = _mm_packs_epi32(shifted(x), shifted(x + 4));
+    const __m128i high = _mm_packs_epi32(shifted(x + 8), shifted(x + 12));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes + x), _mm_packus_epi16(low, high));
+  }
+  round_row(accumulators + x, bytes + x, width - x);
+}
+
+constexpr ResizeKernels kAvx2 = {horizontal_avx2, vertical_avx2, round_avx2};
 
 }  // namespace
 

@@ -34,4 +34,9 @@ inline void accumulate_row(const uint8_t* row, int32_t weight, int32_t* accumula
   }
 }
 
+/// One finished row.
+inline void round_row(const int32_t* accumulators, uint8_t* bytes, int width) {
+  for (int x = 0; x < width; ++x) bytes[x] = weighted_byte(accumulators[x]);
+}
+
 }  // namespace honeybee

@@ -63,7 +63,9 @@ ImageSimd simd_of(const Napi::Value& value) {
   const std::string name = text_of(value, "simd");
   if (name == "portable") return ImageSimd::kPortable;
   if (name == "avx2") return ImageSimd::kAvx2;
-  require(name == "auto", ErrorCode::kOption, "simd must be auto, portable or avx2, not '", name, "'");
+  if (name == "avx512") return ImageSimd::kAvx512;
+  require(name == "auto", ErrorCode::kOption, "simd must be auto, portable, avx2 or avx512, not '", name,
+          "'");
   return ImageSimd::kAuto;
 }
 
@@ -80,7 +82,7 @@ Napi::Value preprocess_image(const Napi::CallbackInfo& info, const Jobs& jobs) {
   const ImageNormalization normalization = {channels_of(options.Get("mean"), "mean"),
                                             channels_of(options.Get("std"), "std")};
   const ImageSimd simd = simd_of(options.Get("simd"));
-  require(image_simd_available(simd), ErrorCode::kOption, "simd: this processor has no AVX2");
+  require(image_simd_available(simd), ErrorCode::kOption, "simd: this processor does not have it");
 
   const size_t values = size_t{3} * size * size;
   auto rgb = Napi::Uint8Array::New(env, values);
