@@ -2,6 +2,7 @@
 // go on from earlier ones give the reference's tokens and the same log-probabilities to the bit.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import t from "tap";
 import { type GenerationResult, image } from "../lib/index.js";
 import { goldenCase, loadGolden } from "./support/golden-model.js";
@@ -148,7 +149,9 @@ t.test("a timeout fails the request, waiting included; priority lets it go first
   const ended: string[] = [];
   const note = (name: string, priority: number) =>
     model.generate({ prompt: name, maxTokens: 1, priority }).result.then(() => ended.push(name));
-  await Promise.all([note("low", 0), note("high", 2), long.return()]);
+  const both = [note("low", 0), note("high", 2)];
+  while (model.stats().waiting < 2) await setImmediate();
+  await Promise.all([...both, long.return()]);
   t.same(ended, ["high", "low"]);
   await model.dispose();
 });
