@@ -8,6 +8,7 @@ export type {
   Generation,
   GenerationResult,
   GenerationTimings,
+  PromptLogprob,
   TokenLogprob,
   Usage,
 } from "./model/generation.js";

@@ -35,21 +35,26 @@ for (const device of ["cpu", "simt"]) {
     const found = result.promptLogprobs!;
     t.equal(found.length, result.usage.promptTokens);
     t.equal(found.length * vocabulary, data.length);
-    t.equal(found.filter((entry) => entry === null).length, 1 + result.usage.imageTokens);
-    t.equal(found[0], null);
+    t.same(
+      found.map(({ token }) => token),
+      golden.prompt_ids,
+    );
+    t.equal(found.filter(({ logprob }) => logprob === null).length, 1 + result.usage.imageTokens);
+    t.same(found[0], { token: golden.prompt_ids[0], logprob: null, top: [] });
 
     // The bound of the goldens' logits, on both sides of the difference that a log-probability is.
     const bound = 2e-4 * data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    for (const [p, entry] of found.entries()) {
-      if (entry === null) continue;
+    for (const [p, { token, logprob, top }] of found.entries()) {
+      if (logprob === null) continue;
       const expected = logSoftmax(data.subarray((p - 1) * vocabulary, p * vocabulary));
       const likeliest = expected.toSorted((a, b) => b - a).slice(0, TOP);
       const isClose =
-        Math.abs(entry.logprob - expected[entry.token]!) <= bound &&
-        entry.top.length === TOP &&
-        entry.top.every(
-          ({ token, logprob }, i) =>
-            Math.abs(logprob - likeliest[i]!) <= bound && Math.abs(logprob - expected[token]!) <= bound,
+        Math.abs(logprob - expected[token]!) <= bound &&
+        top.length === TOP &&
+        top.every(
+          (other, i) =>
+            Math.abs(other.logprob - likeliest[i]!) <= bound &&
+            Math.abs(other.logprob - expected[other.token]!) <= bound,
         );
       t.ok(isClose, `position ${p}`);
     }
@@ -61,10 +66,10 @@ for (const device of ["cpu", "simt"]) {
     ]);
     if (device === "cpu") t.same(beside[0]!.promptLogprobs, found, "the same beside others");
     t.same(
-      beside[1]!.promptLogprobs!.map((entry) => entry?.token),
-      found.map((entry) => entry?.token),
+      beside[1]!.promptLogprobs!.map(({ token }) => token),
+      golden.prompt_ids,
     );
-    t.ok(beside[1]!.promptLogprobs!.every((entry) => entry === null || entry.top.length === 0));
+    t.ok(beside[1]!.promptLogprobs!.every(({ top }) => top.length === 0));
     t.notOk("promptLogprobs" in beside[2]!);
     await t.rejects(ask({ promptLogprobs: -1 }), { code: "ERR_OPTION", message: /promptLogprobs/ });
     await t.rejects(ask({ promptLogprobs: 1, beams: 2 }), { code: "ERR_OPTION", message: /promptLogprobs/ });

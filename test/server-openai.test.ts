@@ -146,9 +146,45 @@ t.test("echo", async (t) => {
       .join(""),
     text,
   );
-  const refused = await api.post("/v1/completions", { ...request, logprobs: 1 });
-  t.equal(refused.status, 400);
-  t.match(refused.body.error, { code: "unsupported_echo", message: /of the prompt/ });
+
+  for (const images of [[], [url, url]]) {
+    const prompt = images.length > 0 ? `<image><image>${SHORT_PROMPT}` : SHORT_PROMPT;
+    const { logprobs: top, ...rest } = { prompt, images, max_tokens: 4, echo: true, logprobs: 2, n: 2 };
+    const scored = (await api.post("/v1/completions", { ...rest, logprobs: top })).body;
+    const known = await model.generate({
+      prompt,
+      images: images.map(() => golden.images![0]!),
+      n: 2,
+      maxTokens: 4,
+      logprobs: top,
+      promptLogprobs: top,
+    }).result;
+    const prompts = known.promptLogprobs!.filter(({ token }, i, all) => token >= 0 || all[i - 1]!.token >= 0);
+    for (const [i, { text, logprobs }] of scored.choices.entries()) {
+      const entries = [...prompts, ...known.choices[i]!.logprobs!];
+      t.same(
+        logprobs.token_logprobs,
+        entries.map(({ logprob }) => logprob),
+      );
+      t.equal(logprobs.token_logprobs[0], null);
+      t.ok(
+        logprobs.top_logprobs.every((tops: object | null) => tops === null || Object.keys(tops).length > 0),
+      );
+      t.equal(logprobs.tokens.length, entries.length);
+      t.equal(
+        logprobs.tokens.filter((token: string) => token === "<image><image>").length,
+        images.length / 2,
+      );
+      const isText = (token: string) => !["<s>", "</s>"].includes(token) && !token.includes("\ufffd");
+      for (const [p, token] of logprobs.tokens.entries())
+        if (isText(token)) t.ok(text.startsWith(token, logprobs.text_offset[p]), `${p}: ${token}`);
+    }
+    const told = eventsOf((await api.post("/v1/completions", { ...rest, logprobs: top, stream: true })).body);
+    t.same(
+      told.slice(0, -1).flatMap(({ choices }) => choices),
+      scored.choices,
+    );
+  }
 });
 
 t.test("models, tokens and health", async (t) => {

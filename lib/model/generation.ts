@@ -13,6 +13,12 @@ export interface TokenLogprob {
   top: { token: number; logprob: number }[];
 }
 
+/** A token of a prompt, -1 at visual positions. */
+export interface PromptLogprob extends Omit<TokenLogprob, "logprob"> {
+  /** Given the tokens before it; null, and nothing in `top`, for the first and at visual positions. */
+  logprob: number | null;
+}
+
 /** A piece of an answer. */
 export interface Chunk {
   /** May be empty: an unfinished character or a possible stop string is held back. */
@@ -57,8 +63,8 @@ export interface Choice {
 export interface GenerationResult extends Omit<Choice, "index"> {
   usage: Usage;
   timings: GenerationTimings;
-  /** Of each token of the prompt, where `promptLogprobs` asked for it; null for the first and at visual positions. */
-  promptLogprobs?: (TokenLogprob | null)[];
+  /** Of each token of the prompt, where `promptLogprobs` asked for it. */
+  promptLogprobs?: PromptLogprob[];
   /** All `n` answers. */
   choices: Choice[];
 }

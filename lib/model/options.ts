@@ -95,8 +95,8 @@ export interface GenerationOptions {
   /** Log-probabilities of the model's own distribution, before any option: true, or how many likeliest tokens beside. */
   logprobs?: boolean | number | undefined;
   /**
-   * The same of the prompt's tokens, each given those before it: `result.promptLogprobs`, null for the first and at
-   * visual positions. The prompt is then computed whole, whatever is known of it. Not beside `beams`.
+   * The same of the prompt's tokens, each given those before it: `result.promptLogprobs`. The prompt is then computed
+   * whole, whatever is known of it. Not beside `beams`.
    */
   promptLogprobs?: boolean | number | undefined;
   /** What the answer must be like. Default: any text. */

@@ -14,7 +14,7 @@ import {
   endError,
   type Generation,
   makeResult,
-  type TokenLogprob,
+  type PromptLogprob,
   type TraceRecord,
 } from "./generation.js";
 import type { CheckedGeneration } from "./options.js";
@@ -146,15 +146,15 @@ function nativeRequest(
   };
 }
 
-/** By the token; null where nothing is known. */
+/** By the token. */
 function tokenLogprobs(
   ids: readonly number[],
   { logprobs, topTokens, topLogprobs }: NativePromptLogprobs,
-): (TokenLogprob | null)[] {
+): PromptLogprob[] {
   const most = topTokens.length / ids.length;
   return ids.map((token, p) => {
     const logprob = logprobs[p]!;
-    if (Number.isNaN(logprob)) return null;
+    if (Number.isNaN(logprob)) return { token, logprob: null, top: [] };
     const top = Array.from({ length: most }, (_, i) => ({
       token: topTokens[p * most + i]!,
       logprob: topLogprobs[p * most + i]!,

@@ -1,6 +1,6 @@
-import type { GenerationResult, Usage } from "../model/generation.js";
+import type { Choice, GenerationResult, Usage } from "../model/generation.js";
 import type { Tokenizer } from "../tokenizer/index.js";
-import { LogprobTeller } from "./logprobs.js";
+import { joinLogprobs, LogprobTeller } from "./logprobs.js";
 
 /** What an answer says beside the answer. */
 export interface ResponseHead {
@@ -25,18 +25,33 @@ export function chatCompletion(head: ResponseHead, result: GenerationResult, tok
   };
 }
 
-/** The body that /v1/completions answers with. */
-export function textCompletion(head: ResponseHead, result: GenerationResult, tokenizer: Tokenizer) {
+/**
+ * The body that /v1/completions answers with.
+ *
+ * @param echo the prompt, where the answer is to begin with it
+ */
+export function textCompletion(
+  head: ResponseHead,
+  { choices, promptLogprobs, usage }: GenerationResult,
+  tokenizer: Tokenizer,
+  echo = "",
+) {
+  const logprobsOf = ({ logprobs }: Choice) => {
+    const teller = new LogprobTeller(tokenizer);
+    const prompt = promptLogprobs && teller.prompt(promptLogprobs, echo);
+    const answer = logprobs && teller.completion(logprobs);
+    return prompt && answer ? joinLogprobs(prompt, answer) : (answer ?? prompt ?? null);
+  };
   return {
     ...head,
     object: "text_completion",
-    choices: result.choices.map(({ index, text, finishReason, logprobs }) => ({
-      index,
-      text,
-      logprobs: logprobs ? new LogprobTeller(tokenizer).completion(logprobs) : null,
-      finish_reason: finishReason,
+    choices: choices.map((choice) => ({
+      index: choice.index,
+      text: echo + choice.text,
+      logprobs: logprobsOf(choice),
+      finish_reason: choice.finishReason,
     })),
-    usage: usageOf(result.usage),
+    usage: usageOf(usage),
   };
 }
 

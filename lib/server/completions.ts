@@ -1,10 +1,10 @@
 import { optionError } from "../check.js";
+import type { GenerationResult } from "../model/generation.js";
 import { LogprobTeller } from "../openai/logprobs.js";
 import { completionRequest } from "../openai/request.js";
 import { type ResponseHead, textCompletion, usageOf } from "../openai/response.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import type { AnswerForm } from "./answer.js";
-import { HttpError } from "./errors.js";
 import type { Exchange } from "./exchange.js";
 import { bounded, flag, modelBody, responseHead, streamFields } from "./request.js";
 import type { Service } from "./service.js";
@@ -17,12 +17,6 @@ export function completions(exchange: Exchange, service: Service): Promise<void>
     const { stream: _, stream_options: __, echo, ...fields } = all;
     const { streams, withUsage } = streamFields(all);
     const echoes = flag("echo", echo);
-    if (echoes && (fields.logprobs ?? false) !== false)
-      throw new HttpError(
-        400,
-        "unsupported_echo",
-        "echo with logprobs asks for log-probabilities of the prompt, which are not computed yet; leave one of them out",
-      );
     if (Array.isArray(fields.prompt) && fields.prompt.length !== 1)
       throw optionError("prompt must be one text; send each of several as a request of its own");
     const read = await service.images.resolve(exchange, (imageOf) => completionRequest(fields, imageOf));
@@ -30,33 +24,59 @@ export function completions(exchange: Exchange, service: Service): Promise<void>
     const { model } = service;
     const head = responseHead("cmpl-", service);
     const prefix = echoes ? request.prompt : "";
+    const { logprobs = false } = request;
+    const scores = echoes && logprobs !== false;
+    const form = { n, prefix, withUsage };
     return {
-      begin: () => model.generate(request),
+      begin: () => model.generate(scores ? { ...request, promptLogprobs: logprobs } : request),
       count,
-      form: textForm(head, model.tokenizer, { n, prefix, withUsage }),
+      form: scores ? scoredForm(head, model.tokenizer, form) : textForm(head, model.tokenizer, form),
       streams,
     };
   });
 }
 
-function textForm(
+interface FormOptions {
+  n: number;
+  prefix: string;
+  withUsage: boolean;
+}
+
+function chunkOf(
   head: ResponseHead,
-  tokenizer: Tokenizer,
-  { n, prefix, withUsage }: { n: number; prefix: string; withUsage: boolean },
-): AnswerForm {
-  const chunk = (choices: object[], usage: object | null = null): StreamEvent => ({
-    data: { ...head, object: "text_completion", choices, ...(withUsage && { usage }) },
-  });
+  { withUsage }: FormOptions,
+  choices: object[],
+  usage: object | null = null,
+): StreamEvent {
+  return { data: { ...head, object: "text_completion", choices, ...(withUsage && { usage }) } };
+}
+
+/** The log-probabilities of a prompt are complete with the answer, so that a stream of them is one event a choice. */
+function scoredForm(head: ResponseHead, tokenizer: Tokenizer, options: FormOptions): AnswerForm {
+  const whole = (result: GenerationResult) => textCompletion(head, result, tokenizer, options.prefix);
+  return {
+    whole,
+    start: () => [],
+    piece: () => [],
+    end(result) {
+      const { choices, usage } = whole(result);
+      return [
+        ...choices.map((choice) => chunkOf(head, options, [choice])),
+        ...(options.withUsage ? [chunkOf(head, options, [], usage)] : []),
+        { data: "[DONE]" },
+      ];
+    },
+  };
+}
+
+function textForm(head: ResponseHead, tokenizer: Tokenizer, options: FormOptions): AnswerForm {
+  const { n, prefix, withUsage } = options;
+  const chunk = (choices: object[], usage?: object) => chunkOf(head, options, choices, usage);
   const choice = (index: number, text: string, logprobs: object | null, finish: string | null) =>
     chunk([{ index, text, logprobs, finish_reason: finish }]);
   const tellers = Array.from({ length: n }, () => new LogprobTeller(tokenizer));
   return {
-    whole: (result) =>
-      textCompletion(
-        head,
-        { ...result, choices: result.choices.map((one) => ({ ...one, text: prefix + one.text })) },
-        tokenizer,
-      ),
+    whole: (result) => textCompletion(head, result, tokenizer, prefix),
     start: () => (prefix === "" ? [] : tellers.map((_, i) => choice(i, prefix, null, null))),
     piece({ index, text, logprobs }) {
       if (text === "" && !logprobs) return [];
