@@ -10,9 +10,8 @@ import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { loadSharp } from "../dist/lib/image/sharp.js";
 import { preprocess } from "../dist/lib/index.js";
+import { HEIGHT, photograph, WIDTH } from "./support/photograph.mjs";
 
-const WIDTH = 640;
-const HEIGHT = 480;
 const SIZE = 224;
 
 const { values } = parseArgs({
@@ -28,38 +27,6 @@ const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 
 /** With the settings honeybee decodes under: one picture on one thread, no cache. */
 const sharp = await loadSharp();
 
-/** Numbers from -1 to 1, the same in every run. */
-function* noise(seed) {
-  for (let state = seed; ; ) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    yield state / 2 ** 31 - 1;
-  }
-}
-
-/** Octaves of noise, the finer the weaker and grayer: what a JPEG encoder sees of it is like a photograph. */
-async function photograph() {
-  const sums = new Float32Array(WIDTH * HEIGHT * 3).fill(128);
-  const random = noise(7);
-  for (let cells = 4, strength = 60; cells <= WIDTH; cells *= 2, strength *= 0.65) {
-    const [width, height] = [cells, (cells * 3) / 4];
-    const grid = Buffer.alloc(width * height * 3);
-    for (let i = 0; i < grid.length; i += 3) {
-      const gray = random.next().value;
-      for (let c = 0; c < 3; c++) grid[i + c] = 128 + 127 * (0.8 * gray + 0.2 * random.next().value);
-    }
-    const octave = await sharp(grid, { raw: { width, height, channels: 3 } })
-      .resize(WIDTH, HEIGHT, { fit: "fill", kernel: "cubic" })
-      .raw()
-      .toBuffer();
-    octave.forEach((value, i) => {
-      sums[i] += (strength * (value - 128)) / 64;
-    });
-  }
-  return sharp(Uint8ClampedArray.from(sums), { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
-    .jpeg({ quality: 90 })
-    .toBuffer();
-}
-
 /** `task` for all images, `atOnce` under way at a time: images a second, and milliseconds of CPU an image. */
 async function measure(task, atOnce) {
   let left = images;
@@ -73,7 +40,7 @@ async function measure(task, atOnce) {
   return { rate: (1000 * images) / (performance.now() - begin), cpu: (user + system) / 1000 / images };
 }
 
-const jpeg = await photograph();
+const jpeg = await photograph(7);
 const tasks = {
   decode: () => sharp(jpeg).raw().toBuffer(),
   preprocess: () => preprocess(jpeg, { size: SIZE }),

@@ -7,7 +7,7 @@ import { buildEnvironment, requireToolchain } from "../../scripts/support/toolch
 
 /** The npm package that carries a source bundle of llama.cpp, so that one pinned download is all. */
 const PACKAGE = "node-llama-cpp@3.22.1";
-const PROGRAMS = ["llama-bench", "llama-mtmd-cli"];
+const PROGRAMS = ["llama-bench", "llama-mtmd-cli", "llama-server"];
 
 /** Everything that is downloaded and built for a peer. */
 export const PEERS = join(root, ".cache/peers");
@@ -73,7 +73,7 @@ async function build(tree, { cc, cxx }) {
   const off = [
     "BUILD_SHARED_LIBS",
     "LLAMA_OPENSSL",
-    "LLAMA_BUILD_SERVER",
+    "LLAMA_BUILD_WEBUI",
     "LLAMA_BUILD_TESTS",
     "LLAMA_BUILD_EXAMPLES",
   ];

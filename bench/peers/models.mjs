@@ -30,7 +30,7 @@ const tinyText = (width) => ({
 
 /** Each file with the script that writes it; widths are those of the models measured on our side. */
 const FILES = {
-  llama: ["llama-1.1b-bf16.gguf", "gguf_llama.py", LLAMA_1B],
+  llama: ["llama-1.1b-bf16-bytes.gguf", "gguf_llama.py", { ...LLAMA_1B, "byte-tokens": true }],
   llamaQ8: ["llama-1.1b-q8_0.gguf", "gguf_llama.py", { ...LLAMA_1B, kind: "Q8_0" }],
   llamaQ4: ["llama-1.1b-q4_0.gguf", "gguf_llama.py", { ...LLAMA_1B, kind: "Q4_0" }],
   vit224: ["vit-224-bf16.gguf", "gguf_vit.py", { size: 224, "text-width": 2048 }],
