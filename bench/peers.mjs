@@ -13,7 +13,9 @@ import { note, showProgress, since } from "../scripts/support/progress.mjs";
 import { llamaCpp } from "./peers/llama-cpp.mjs";
 import { measurePeer, measureUs } from "./peers/measure.mjs";
 import { peerModels } from "./peers/models.mjs";
-import { bf16Path, compare, markdown } from "./peers/report.mjs";
+import { bf16Path, compare, markdown, runtimeRows } from "./peers/report.mjs";
+import { measureRuntime } from "./peers/runtime.mjs";
+import { servePeer, serveUs } from "./peers/serving.mjs";
 
 /** Above this load the machine is not quiet; llama.cpp spins while it waits and suffers most. */
 const QUIET_LOAD = 0.5;
@@ -44,16 +46,22 @@ await main(async (args) => {
     const start = performance.now();
     showProgress(`round ${round} of ${count}: llama.cpp …`);
     const peer = await measurePeer(bin, models, threads);
+    peer.serve8 = await servePeer(bin, models.llama, threads);
     showProgress(`round ${round} of ${count}: honeybee …`);
-    rounds.push({ peer, us: await measureUs(threads) });
+    const us = await measureUs(threads);
+    us.serve8 = await serveUs(threads);
+    showProgress(`round ${round} of ${count}: the runtime …`);
+    rounds.push({ peer, us, runtime: await measureRuntime(threads) });
     note(`round ${round} of ${count} (${since(start)})`);
   }
 
   const where = { ...(await machine()), threads };
-  const rows = compare(rounds, bf16Path(readFileSync("/proc/cpuinfo", "utf8")));
-  const page = markdown(where, description, rounds, rows);
+  const path = bf16Path(readFileSync("/proc/cpuinfo", "utf8"));
+  const rows = compare(rounds, path);
+  const runtime = runtimeRows(rounds, path);
+  const page = markdown(where, description, rounds, rows, runtime);
   const name = `peers-${where.cpu.toLowerCase().replace(/[^a-z0-9]+/g, "-")}-${where.date}`;
-  writeResult(`${name}.json`, { ...where, load, peer: description, rows, rounds });
+  writeResult(`${name}.json`, { ...where, load, peer: description, rows, runtime, rounds });
   note(`wrote ${writeResult(`${name}.md`, page)}`);
   console.log(page);
 });

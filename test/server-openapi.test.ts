@@ -78,6 +78,7 @@ t.test("no value of a field is a failure of the server", async (t) => {
     MessageCountRequest: { messages: told },
     TokenizeRequest: { prompt: "Hi" },
     DetokenizeRequest: { tokens: [1] },
+    SamplingRequest: { image: "data:image/png;base64,AAAA" },
   };
   // Fields that are read and have no place in a schema of their own.
   const others = ["tools", "functions", "include", "text", "metadata", "output_config", "thinking"];

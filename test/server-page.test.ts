@@ -110,6 +110,12 @@ t.test("events, bodies, refusals and metrics", async (t) => {
     seed: 7,
   });
 
+  const [x, y] = logic.middle([
+    [0, 1, 0.25],
+    [1, 0.5, 0.75],
+  ]);
+  t.same([x, y], [0.75, 0.625]);
+
   t.match(logic.refusal(429, { error: { message: "full" } }, "3"), /busy.*in 3 s.*full/);
   t.match(logic.refusal(401, undefined), /API key/);
   const metrics = (tokens: number) =>

@@ -28,6 +28,18 @@ export async function fetchMetrics() {
   return (await accepted(await fetch("metrics"))).text();
 }
 
+/** Where each visual token looks at a picture: a list of [x, y, weight] for each. */
+export async function fetchSamples(image, key) {
+  const response = await accepted(
+    await fetch("sampling_points", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers(key) },
+      body: JSON.stringify({ image }),
+    }),
+  );
+  return (await response.json()).points;
+}
+
 /**
  * Yields the chunks of an answer as they come.
  *

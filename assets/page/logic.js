@@ -89,3 +89,9 @@ export function stripText(now, before, seconds) {
   parts.push(memory >= 1e9 ? `${(memory / 1e9).toFixed(1)} GB` : `${(memory / 1e6).toFixed(0)} MB`);
   return parts.join(" · ");
 }
+
+/** Where points [x, y, weight] lie on average. */
+export function middle(points) {
+  const sum = points.reduce((all, [, , weight]) => all + weight, 0);
+  return [0, 1].map((axis) => points.reduce((all, point) => all + point[axis] * point[2], 0) / sum);
+}

@@ -1,6 +1,6 @@
 // The chat page: what its controls do.
-import { fetchMetrics, fetchModel, streamChat } from "./api.js";
-import { chatBody, readMetrics, stripText } from "./logic.js";
+import { fetchMetrics, fetchModel, fetchSamples, streamChat } from "./api.js";
+import { chatBody, middle, readMetrics, stripText } from "./logic.js";
 import { button, drawMessage, picture } from "./messages.js";
 import { drawShown, readPicture } from "./pictures.js";
 
@@ -142,7 +142,39 @@ function show(image) {
     ? `${told}; one for each cell of the ${grid} × ${grid} grid.`
     : `${told}.`;
   $("square").setAttribute("aria-label", $("shown-text").textContent);
+  $("query-row").hidden = true;
   $("shown").showModal();
+  if (model?.image_samples) showSamples(image, size, told);
+}
+
+/** The picture that is being looked at, so that points that come late are not drawn over another. */
+let looked;
+
+async function showSamples(image, size, told) {
+  looked = image;
+  let points;
+  try {
+    points = await fetchSamples(image.src, $("key").value);
+  } catch (error) {
+    $("shown-text").textContent =
+      `${told}. ${error.status ? error.message : "The server cannot be reached."}`;
+    return;
+  }
+  if (looked !== image) return;
+  $("query").max = points.length;
+  $("query-row").hidden = false;
+  const draw = () => {
+    const query = Number($("query").value);
+    $("query-number").textContent = `${query} of ${points.length}`;
+    drawShown($("square"), image, { size, points: points[query - 1] });
+    const [x, y] = middle(points[query - 1]);
+    $("shown-text").textContent =
+      `${told}. Visual token ${query} looks around ${Math.round(100 * x)} % from the left, ` +
+      `${Math.round(100 * y)} % from the top.`;
+    $("square").setAttribute("aria-label", $("shown-text").textContent);
+  };
+  $("query").oninput = draw;
+  draw();
 }
 
 async function greet() {

@@ -28,8 +28,11 @@ function dataUrl(file) {
   });
 }
 
-/** Draws the square that the model gets, with the grid of its visual tokens. */
-export function drawShown(canvas, image, { size, grid }) {
+/**
+ * Draws the square that the model gets, with the grid of its visual tokens, or with the points at which one of them
+ * samples: the larger, the more it counts.
+ */
+export function drawShown(canvas, image, { size, grid, points = [] }) {
   const small = document.createElement("canvas");
   small.width = size;
   small.height = size;
@@ -41,6 +44,7 @@ export function drawShown(canvas, image, { size, grid }) {
   // Its pixels are to be seen.
   context.imageSmoothingEnabled = false;
   context.drawImage(small, 0, 0, side, side);
+  drawPoints(context, points, side);
   if (!grid) return;
   for (const [color, width] of [
     ["#0009", 3],
@@ -56,6 +60,21 @@ export function drawShown(canvas, image, { size, grid }) {
       context.moveTo(0, at);
       context.lineTo(side, at);
     }
+    context.stroke();
+  }
+}
+
+/** Those outside are drawn at the edge. */
+function drawPoints(context, points, side) {
+  const most = Math.max(...points.map(([, , weight]) => weight));
+  for (const [x, y, weight] of points) {
+    const inside = (part) => Math.min(Math.max(part, 0), 1) * side;
+    context.beginPath();
+    context.arc(inside(x), inside(y), 2 + 8 * Math.sqrt(weight / most), 0, 2 * Math.PI);
+    context.fillStyle = "#ffb300aa";
+    context.fill();
+    context.strokeStyle = "#000c";
+    context.lineWidth = 1;
     context.stroke();
   }
 }

@@ -23,6 +23,7 @@ import {
 import { encodeText, PROMPT_NAMES, type PromptOptions, renderMessages } from "./prompt.js";
 import { checkTextLength } from "./prompt-length.js";
 import { type ResolvedModel, resolveModel } from "./resolve.js";
+import { checkSamples, type SamplingPoints, samplingPoints } from "./sampling-points.js";
 import { runSequences } from "./sequences.js";
 import { nativeSpec } from "./spec.js";
 import { VisualTokens } from "./visual-tokens.js";
@@ -37,6 +38,10 @@ export interface GenerateRequest extends GenerationOptions, Pick<PromptOptions, 
   /** Exactly what the model sees, `<image>` where each image goes. */
   prompt: string;
   images?: readonly AnyImage[] | undefined;
+}
+
+export interface EncodeOptions {
+  signal?: AbortSignal | undefined;
 }
 
 /** What a request is made of once its text is known. */
@@ -160,7 +165,28 @@ export class Model {
   }
 
   /** The visual tokens of an image, usable wherever an image is; encoding is most of an image's cost. */
-  async encodeImage(image: AnyImage, options: { signal?: AbortSignal } = {}): Promise<VisualTokens> {
+  async encodeImage(image: AnyImage, options: EncodeOptions = {}): Promise<VisualTokens> {
+    const { visualTokens } = await this.encodeOne(image, options, false);
+    const { hiddenSize } = this.config.text;
+    return new VisualTokens(visualTokens, [visualTokens.length / hiddenSize, hiddenSize]);
+  }
+
+  /**
+   * Where a D-Abstractor looks at an image: the points at which its last layer samples, of each visual token.
+   *
+   * @throws HoneybeeError ERR_OPTION for another projector, and for an image that is given as visual tokens
+   */
+  async samplingPoints(image: AnyImage, options: EncodeOptions = {}): Promise<SamplingPoints> {
+    checkSamples(this.config);
+    if (image instanceof VisualTokens)
+      throw new HoneybeeError("ERR_OPTION", "samplingPoints needs the image itself, not its visual tokens");
+    const { trace } = await this.encodeOne(image, options, true);
+    const { imageSize, patchSize } = this.config.vision!;
+    return samplingPoints(trace ?? [], imageSize / patchSize);
+  }
+
+  /** Encodes an image alone. */
+  private async encodeOne(image: AnyImage, options: EncodeOptions, trace: boolean) {
     checkNames(options, ["signal"], "option");
     const signal = checkSignal(options.signal);
     signal?.throwIfAborted();
@@ -170,7 +196,7 @@ export class Model {
     const prepared = await this.prepare(image, { name: "image 1" });
     signal?.throwIfAborted();
     const end = await new Promise<EndEvent>((resolve, reject) => {
-      const request = { ids: new Int32Array(), images: [prepared], stopTokens: [], maxTokens: 0 };
+      const request = { ids: new Int32Array(), images: [prepared], stopTokens: [], maxTokens: 0, trace };
       const abort = () => {
         cancel();
         reject(signal?.reason);
@@ -184,10 +210,10 @@ export class Model {
       signal?.addEventListener("abort", abort, { once: true });
     });
     if (end.reason === "error") throw endError(end);
-    if (!end.visualTokens)
+    const { visualTokens } = end;
+    if (!visualTokens)
       throw new HoneybeeError("ERR_DISPOSED", "the model was disposed while it encoded an image");
-    const { hiddenSize } = this.config.text;
-    return new VisualTokens(end.visualTokens, [end.visualTokens.length / hiddenSize, hiddenSize]);
+    return { visualTokens, trace: end.trace };
   }
 
   /**

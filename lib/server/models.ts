@@ -27,11 +27,12 @@ function describe({ modelName, created, model: { info } }: Service) {
   };
 }
 
-/** The side of the square that an image becomes, and of the grid of its tokens; a D-Abstractor's follow no grid. */
+/** The side of the square that an image becomes, and of the grid of its tokens; a D-Abstractor's sample at points instead. */
 function imageFields({ vision, projector }: ModelConfig) {
   if (!vision || !projector) return {};
   const grid = projector.type === "c-abs" ? { image_grid: Math.sqrt(projector.visualTokens) } : {};
-  return { image_size: vision.imageSize, ...grid };
+  const samples = projector.type === "d-abs" ? { image_samples: true } : {};
+  return { image_size: vision.imageSize, ...grid, ...samples };
 }
 
 function decode(text: string): string {

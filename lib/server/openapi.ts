@@ -58,6 +58,7 @@ const model = object({
   tokens_per_image: integer,
   image_size: integer,
   image_grid: integer,
+  image_samples: flag,
 });
 
 /** Of Anthropic's form. */
@@ -101,6 +102,10 @@ function schemas(): Record<string, Schema> {
     }),
     DetokenizeRequest: object({ tokens: list(integer), model: text }, ["tokens"]),
     Text: object({ prompt: text }),
+    SamplingRequest: object({ image: { oneOf: [text, object({ url: text }, ["url"])] }, model: text }, [
+      "image",
+    ]),
+    SamplingPoints: object({ visual_tokens: integer, points: list(list(list(number))) }),
     Status: object({ status: text }),
     ResponseRequest: object(
       {
@@ -189,6 +194,11 @@ const OPERATIONS: Record<string, Operation> = {
     answer: "Tokens",
   },
   "POST /detokenize": { summary: "Text of ids", request: "DetokenizeRequest", answer: "Text" },
+  "POST /sampling_points": {
+    summary: "Where each visual token of a D-Abstractor looks at an image",
+    request: "SamplingRequest",
+    answer: "SamplingPoints",
+  },
   "GET /health": { summary: "Whether the process should live on", answer: "Status", open: true },
   "GET /ready": { summary: "Whether a request would be taken on", answer: "Status", open: true },
   "GET /metrics": { summary: "Prometheus' text format", type: "text/plain", open: true },

@@ -10,6 +10,7 @@ import { openApi } from "./openapi.js";
 import { pageRoutes } from "./page.js";
 import { responses, responsesError } from "./responses.js";
 import type { Route } from "./router.js";
+import { showSamplingPoints } from "./sampling.js";
 import { detokenize, tokenize } from "./tokens.js";
 
 /** What the OpenAPI document describes. */
@@ -23,6 +24,7 @@ export const API_ROUTES: readonly Route[] = [
   { method: "GET", path: "/v1/models/{model}", handle: showModel },
   { method: "POST", path: "/tokenize", handle: tokenize },
   { method: "POST", path: "/detokenize", handle: detokenize },
+  { method: "POST", path: "/sampling_points", handle: showSamplingPoints },
   { method: "GET", path: "/health", open: true, handle: health },
   { method: "GET", path: "/ready", open: true, handle: ready },
   { method: "GET", path: "/metrics", open: true, handle: metrics },

@@ -118,6 +118,17 @@ export class Service {
     return { generation: begin(), form, streams };
   }
 
+  /**
+   * Takes a place of the engine for as long as an exchange lasts that asks for no answer.
+   *
+   * @throws HttpError 429
+   */
+  takePlace(exchange: Exchange): void {
+    this.admission.check();
+    exchange.atEnd(this.admission.enter(1));
+    exchange.signal.throwIfAborted();
+  }
+
   /** Takes nothing new on; resolves when what runs has ended. */
   drain(): Promise<void> {
     this.draining = true;

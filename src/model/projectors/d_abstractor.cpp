@@ -48,10 +48,12 @@ class DAbstractor final : public Projector {
     Tensor position = run.arena.matrix(images * queries, config_.hidden_size, kExact);
     make_queries(run, values, features, x, position);
     const std::vector<Grid> levels(features.levels.size(), features.grid);
+    run.watch("projector.reference_points", {queries, 2}, reference_.tensor);
     for (size_t i = 0; i < layers_.size(); i++) {
       run.check_interrupt();
-      forward(run, layers_[i], values, position, levels, images, x);
-      run.watch("projector.layer." + std::to_string(i + 1), {images, queries, config_.hidden_size}, x);
+      const std::string name = "projector.layer." + std::to_string(i + 1);
+      forward(run, layers_[i], name, values, position, levels, images, x);
+      run.watch(name, {images, queries, config_.hidden_size}, x);
     }
     Tensor out = eos_.append(run, x, images);
     if (output_.weight != nullptr) out = run.linear(out, output_);
@@ -139,8 +141,9 @@ class DAbstractor final : public Projector {
     }
   }
 
-  void forward(const Run& run, const Layer& layer, const Tensor& values, const Tensor& position,
-               const std::vector<Grid>& levels, int64_t images, const Tensor& x) const {
+  void forward(const Run& run, const Layer& layer, const std::string& name, const Tensor& values,
+               const Tensor& position, const std::vector<Grid>& levels, int64_t images,
+               const Tensor& x) const {
     const Arena::Scope scope(run.arena);
     const int64_t width = config_.hidden_size;
     const float scale = 1.0f / std::sqrt(static_cast<float>(width / config_.heads));
@@ -158,9 +161,15 @@ class DAbstractor final : public Projector {
     run.backend.add(position, z);
     const Tensor offsets_logits = run.linear(z, layer.offsets_logits);
     const int64_t samples = offsets_logits.cols / 3;
+    const Tensor offsets = offsets_logits.col_range(0, 2 * samples);
+    const Tensor logits = offsets_logits.col_range(2 * samples, samples);
+    const auto maps = static_cast<int64_t>(levels.size());
+    run.watch(name + ".sampling_offsets",
+              {images, config_.visual_tokens, config_.heads, maps, config_.points, 2}, offsets);
+    run.watch(name + ".sampling_logits",
+              {images, config_.visual_tokens, config_.heads, maps, config_.points}, logits);
     const Tensor value = run.linear(values, layer.value);
-    run.backend.deformable_sample(value, offsets_logits.col_range(0, 2 * samples),
-                                  offsets_logits.col_range(2 * samples, samples), reference_.tensor,
+    run.backend.deformable_sample(value, offsets, logits, reference_.tensor,
                                   {images, config_.heads, config_.points, levels}, context);
     add_norm(run, run.linear(context, layer.sample_out), layer.sample_norm, x);
 

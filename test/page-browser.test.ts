@@ -1,0 +1,130 @@
+// The chat page in a browser: a conversation with pictures, stop, edit and retry, themes, what the model was shown. Skipped
+// where there is no Chromium (CHROMIUM=FILE names one); with PAGE_SCREENSHOTS=FOLDER it leaves pictures of what it saw.
+import { accessSync } from "node:fs";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import t, { type Test } from "tap";
+import { goldenCase, loadGolden } from "./support/golden-model.js";
+import { serve } from "./support/http-server.js";
+
+const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const executablePath = process.env.CHROMIUM ?? PLACES.find(exists);
+const skip = process.env.CI
+  ? "browsers are not part of CI"
+  : !executablePath && "there is no Chromium; CHROMIUM=FILE names one";
+
+function exists(file: string): boolean {
+  try {
+    accessSync(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function shoot(page: Page, name: string): Promise<void> {
+  const folder = process.env.PAGE_SCREENSHOTS;
+  if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
+}
+
+/** A browser at the page of a golden checkpoint's server. What fails in the page, or is asked of another host, is a failure. */
+async function open(t: Test, name: string, options: object = {}) {
+  const model = await loadGolden(name);
+  const api = await serve(model, options);
+  const browser: Browser = await chromium.launch({
+    executablePath: executablePath as string,
+    args: ["--no-sandbox"],
+  });
+  const page = await browser.newPage({ colorScheme: "light", viewport: { width: 1100, height: 800 } });
+  page.on("pageerror", (error) => t.fail(String(error)));
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (!["data:", "blob:"].includes(url.protocol)) t.equal(url.origin, api.url, request.url());
+  });
+  await page.goto(api.url);
+  t.teardown(async () => {
+    await browser.close();
+    await api.close();
+    await model.dispose();
+  });
+  return { page, model };
+}
+
+/** Asks and waits for the answer to be complete. */
+async function say(page: Page, text: string): Promise<void> {
+  await page.fill("#text", text);
+  await page.press("#text", "Enter");
+  await page.locator("#stop").waitFor({ state: "hidden" });
+}
+
+const answers = (page: Page) => page.locator("#talk article").count();
+
+t.test("a conversation about a picture", { skip }, async (t) => {
+  const { page, model } = await open(t, "cabs-new");
+  await page.locator("#model", { hasText: "cabs-new" }).waitFor();
+  await page.click("#open-settings");
+  await page.fill("#maxTokens", "8");
+  await page.keyboard.press("Enter");
+  await page.setInputFiles("#files", goldenCase("cabs-new").images!);
+  await page.locator("#chosen li").first().waitFor();
+  await say(page, "What is this?");
+  t.equal(await answers(page), 2);
+  t.ok(model.stats().imagesEncoded > 0, "the picture reached the model");
+  await shoot(page, "light");
+
+  await page.locator("#talk article img").first().click();
+  await page.locator("#shown[open]").waitFor();
+  t.match(await page.locator("#shown-text").textContent(), /56 × 56 pixels.*grid/);
+  await shoot(page, "shown-grid");
+  await page.keyboard.press("Escape");
+
+  await page.click("#theme");
+  t.equal(await page.evaluate("document.documentElement.dataset.theme"), "dark");
+  await shoot(page, "dark");
+  await page.setViewportSize({ width: 390, height: 780 });
+  const widths = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+  t.ok(await page.evaluate(widths), "a phone scrolls down only");
+  await shoot(page, "phone");
+
+  await say(page, "And now?");
+  t.equal(await answers(page), 4);
+  await page.getByRole("button", { name: /retry/i }).last().click();
+  await page.locator("#stop").waitFor({ state: "hidden" });
+  t.equal(await answers(page), 4, "asked again, not in addition");
+  await page.getByRole("button", { name: /edit/i }).first().click();
+  await say(page, "Another question");
+  t.equal(await answers(page), 2, "what followed is replaced");
+  await page.click("#clear");
+  t.equal(await answers(page), 0);
+});
+
+t.test("stop ends an answer, a key is asked for", { skip }, async (t) => {
+  const { page } = await open(t, "cabs-new", { apiKeys: ["secret"] });
+  await page.locator("#settings[open]").waitFor();
+  await page.fill("#key", "secret");
+  await page.fill("#maxTokens", "400");
+  await page.keyboard.press("Enter");
+  await page.locator("#model", { hasText: "cabs-new" }).waitFor();
+  await page.fill("#text", "On and on");
+  await page.press("#text", "Enter");
+  await page.keyboard.press("Escape");
+  await page.locator("#stop").waitFor({ state: "hidden" });
+  t.equal(await answers(page), 2);
+});
+
+t.test("where each visual token of a D-Abstractor looks", { skip }, async (t) => {
+  const { page } = await open(t, "dabs-query");
+  await page.locator("#model", { hasText: "dabs-query" }).waitFor();
+  await page.setInputFiles("#files", goldenCase("dabs-query").images!);
+  await page.locator("#chosen li").first().waitFor();
+  await page.fill("#text", "Hi");
+  await page.press("#text", "Enter");
+  await page.locator("#stop").waitFor({ state: "hidden" });
+  await page.locator("#talk article img").first().click();
+  await page.locator("#query-row").waitFor();
+  t.match(await page.locator("#shown-text").textContent(), /Visual token 1 looks around/);
+  await page.locator("#query").press("ArrowRight");
+  t.equal(await page.locator("#query-number").textContent(), "2 of 9");
+  t.match(await page.locator("#shown-text").textContent(), /Visual token 2 looks around/);
+  await shoot(page, "shown-points");
+});
