@@ -1,4 +1,5 @@
 import { type Achieved, bandwidth, type Rates } from "../model/roofline.js";
+import { byteRate, flopRate, milliseconds, percent } from "../profile/units.js";
 
 /** What every row has. */
 export interface Row extends Achieved {
@@ -98,14 +99,8 @@ export function markdown(report: Report): string {
 function line(what: string, row: Row, time: string, rate: string): string {
   const { format, batch, roof, rooflineShare, gigabytesPerSecond, gigaflopsPerSecond } = row;
   const reached = roof === "memory" ? byteRate(gigabytesPerSecond) : flopRate(gigaflopsPerSecond);
-  const share = `${(100 * rooflineShare).toFixed(0)} % (${roof})`;
+  const share = `${percent(rooflineShare, 0)} (${roof})`;
   return `| ${[what, batch, format, time, rate, reached, share].join(" | ")} |`;
 }
 
-const milliseconds = (ms: number) => `${ms.toFixed(ms < 1 ? 3 : 1)} ms`;
 const tokenRate = ({ tokensPerSecond }: TokenRow) => `${tokensPerSecond.toFixed(1)} tokens/s`;
-const byteRate = (gigabytes: number) => `${gigabytes.toFixed(1)} GB/s`;
-
-function flopRate(gigaflops: number): string {
-  return gigaflops < 1000 ? `${gigaflops.toFixed(1)} GFLOP/s` : `${(gigaflops / 1000).toFixed(2)} TFLOP/s`;
-}

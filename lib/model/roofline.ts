@@ -1,6 +1,8 @@
 import { chooseDevice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
 import { type NativeRates, native } from "../native.js";
+import { type LeastTime, leastTime } from "../profile/roofline.js";
+import type { ProfileRoofs } from "../profile/types.js";
 import type { Cost } from "./cost.js";
 import type { ModelOptions } from "./options.js";
 import type { WeightDtype } from "./spec.js";
@@ -9,20 +11,14 @@ import type { WeightDtype } from "./spec.js";
 export type Rates = Partial<Record<WeightDtype, NativeRates>>;
 
 /** How near a measured time comes to what the device allows. */
-export interface Achieved {
+export interface Achieved extends Omit<LeastTime, "leastMs"> {
   /** 10⁹ bytes that the work cannot avoid moving. */
   gigabytes: number;
   /** 10⁹ floating-point operations that it cannot avoid. */
   gigaflops: number;
   gigabytesPerSecond: number;
   gigaflopsPerSecond: number;
-  /** Milliseconds that the bytes alone take at the device's bandwidth. */
-  memoryMs: number;
-  /** Milliseconds that the operations alone take at the device's product rates. */
-  computeMs: number;
-  /** Which of the two is longer, and so binds. */
-  roof: "memory" | "compute";
-  /** The longer of the two divided by the time it took: 1 is as fast as the device's own copies and products. */
+  /** Its least time below the roofs divided by the time it took: 1 is as fast as the device's own copies and products. */
   rooflineShare: number;
 }
 
@@ -52,24 +48,22 @@ export function bandwidth(rates: Rates): number {
   return Math.max(...Object.values(rates).flatMap(({ copy, read }) => [copy, read]));
 }
 
+/** The measured rates as the roofs of a profile. */
+export function roofsOf(rates: Rates): ProfileRoofs {
+  const products = Object.entries(rates).map(([dtype, { product }]) => [dtype, product]);
+  return { bytesPerSecond: bandwidth(rates), flopsPerSecond: Object.fromEntries(products) };
+}
+
 /** @param ms measured time of work that costs `cost`; `rates` has every dtype that it computes in */
 export function achieved(cost: Cost, rates: Rates, ms: number): Achieved {
-  const memoryMs = (cost.bytes / bandwidth(rates)) * 1000;
-  let flops = 0;
-  let computeMs = 0;
-  for (const [dtype, count] of Object.entries(cost.flops) as [WeightDtype, number][]) {
-    if (count === 0) continue;
-    flops += count;
-    computeMs += (count / rates[dtype]!.product) * 1000;
-  }
+  const { leastMs, ...least } = leastTime(cost, roofsOf(rates))!;
+  const flops = Object.values(cost.flops).reduce((sum, count) => sum + count, 0);
   return {
     gigabytes: cost.bytes / 1e9,
     gigaflops: flops / 1e9,
     gigabytesPerSecond: cost.bytes / 1e6 / ms,
     gigaflopsPerSecond: flops / 1e6 / ms,
-    memoryMs,
-    computeMs,
-    roof: memoryMs > computeMs ? "memory" : "compute",
-    rooflineShare: Math.max(memoryMs, computeMs) / ms,
+    ...least,
+    rooflineShare: leastMs / ms,
   };
 }

@@ -1,0 +1,81 @@
+import { columns } from "./columns.js";
+import { byOperation, groupOps, type OpGroup, totalMs } from "./groups.js";
+import type { Profile } from "./types.js";
+import { byteRate, flopRate, grouped, percent, rooflineText } from "./units.js";
+
+/**
+ * A profile for a terminal: operations grouped by name and stage, the longest first, then the gaps, and how much of the
+ * wall time both explain. On the simulator, which has no times, what it counted.
+ */
+export function profileTable(profile: Profile): string {
+  const head = `${profile.model}, ${profile.device}`;
+  return `${[head, "", ...(profile.clock === "none" ? countLines(profile) : timeLines(profile))].join("\n")}\n`;
+}
+
+function timeLines(profile: Profile): string[] {
+  const { gaps, roofs, wallMs } = profile;
+  const wall = (ms: number) => (wallMs > 0 ? percent(ms / wallMs) : "–");
+  const rows = groupOps(profile, byOperation).map((group) => [
+    ...group.keys,
+    `${group.count}`,
+    (group.ms ?? 0).toFixed(3),
+    wall(group.ms ?? 0),
+    ...rates(group),
+  ]);
+  const lines = [
+    columns(
+      [["operation", "stage", "count", "ms", "of wall", "GB/s", "GFLOP/s", "of the roofline"], ...rows],
+      2,
+    ),
+    "",
+  ];
+  if (roofs) lines.push(`Roofs measured here: ${roofText(roofs)}.`, "");
+  const gapRows = groupGaps(gaps).map(([name, count, ms]) => [name, `${count}`, ms.toFixed(3), wall(ms)]);
+  if (gapRows.length > 0) lines.push(columns([["gap", "count", "ms", "of wall"], ...gapRows], 1), "");
+  lines.push(explained(profile));
+  return lines;
+}
+
+/** How much of the wall time the profile explains: "ops 95.0 % + gaps 4.0 % of 12.0 ms". */
+export function explained({ ops, gaps, wallMs }: Profile): string {
+  const share = (ms: number) => (wallMs > 0 ? percent(ms / wallMs) : "–");
+  return `ops ${share(totalMs(ops))} + gaps ${share(totalMs(gaps))} of ${wallMs.toFixed(1)} ms`;
+}
+
+/** "memory 20.1 GB/s, products 100.0 GFLOP/s in f32" */
+export function roofText({ bytesPerSecond, flopsPerSecond }: NonNullable<Profile["roofs"]>): string {
+  const products = Object.entries(flopsPerSecond).map(
+    ([dtype, rate]) => `${flopRate(rate / 1e9)} in ${dtype}`,
+  );
+  return `memory ${byteRate(bytesPerSecond / 1e9)}, products ${products.join(", ")}`;
+}
+
+/** Name, count and milliseconds of each kind of gap, the longest first. */
+export function groupGaps(gaps: Profile["gaps"]): [name: string, count: number, ms: number][] {
+  return [...new Set(gaps.map(({ name }) => name))]
+    .map((name): [string, number, number] => {
+      const alike = gaps.filter((gap) => gap.name === name);
+      return [name, alike.length, totalMs(alike)];
+    })
+    .sort((a, b) => b[2] - a[2]);
+}
+
+function rates({ gigabytesPerSecond, gigaflopsPerSecond, rooflineShare, roof }: OpGroup): string[] {
+  const rate = (value: number | null) => value?.toFixed(1) ?? "–";
+  return [rate(gigabytesPerSecond), rate(gigaflopsPerSecond), rooflineText(rooflineShare, roof)];
+}
+
+function countLines(profile: Profile): string[] {
+  const rows = groupOps(profile, byOperation).map(({ keys, count, counts }) => [
+    ...keys,
+    `${count}`,
+    ...[counts?.instructions, counts?.bytes, counts?.bankConflicts].map((value) =>
+      value === undefined ? "–" : grouped(value),
+    ),
+  ]);
+  return [
+    columns([["operation", "stage", "count", "instructions", "bytes", "bank conflicts"], ...rows], 2),
+    "",
+    `${profile.ops.length} operations on the simulator, whose times mean nothing`,
+  ];
+}
