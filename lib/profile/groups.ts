@@ -1,5 +1,5 @@
 import { leastTime } from "./roofline.js";
-import type { Profile, ProfileOp, ProfileRoofs } from "./types.js";
+import type { Profile, ProfileGap, ProfileOp, ProfileRoofs } from "./types.js";
 
 /** The operations that have something in common, added up. */
 export interface OpGroup {
@@ -44,6 +44,16 @@ export function groupOps(profile: Profile, keysOf: (op: ProfileOp) => string[]):
 /** Milliseconds of all of these; operations of the simulator take none. */
 export function totalMs(items: readonly { durationMs: number | null }[]): number {
   return items.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
+}
+
+/** Name, count and milliseconds of each kind of gap, the longest first. */
+export function groupGaps(gaps: readonly ProfileGap[]): [name: string, count: number, ms: number][] {
+  return [...new Set(gaps.map(({ name }) => name))]
+    .map((name): [string, number, number] => {
+      const alike = gaps.filter((gap) => gap.name === name);
+      return [name, alike.length, totalMs(alike)];
+    })
+    .sort((a, b) => b[2] - a[2]);
 }
 
 function addUp(keys: readonly string[], ops: readonly ProfileOp[], roofs: ProfileRoofs | null): OpGroup {

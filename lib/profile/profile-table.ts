@@ -1,5 +1,5 @@
 import { columns } from "./columns.js";
-import { byOperation, groupOps, type OpGroup, totalMs } from "./groups.js";
+import { byOperation, groupGaps, groupOps, type OpGroup, totalMs } from "./groups.js";
 import type { Profile } from "./types.js";
 import { byteRate, flopRate, grouped, percent, rooflineText } from "./units.js";
 
@@ -48,16 +48,6 @@ export function roofText({ bytesPerSecond, flopsPerSecond }: NonNullable<Profile
     ([dtype, rate]) => `${flopRate(rate / 1e9)} in ${dtype}`,
   );
   return `memory ${byteRate(bytesPerSecond / 1e9)}, products ${products.join(", ")}`;
-}
-
-/** Name, count and milliseconds of each kind of gap, the longest first. */
-export function groupGaps(gaps: Profile["gaps"]): [name: string, count: number, ms: number][] {
-  return [...new Set(gaps.map(({ name }) => name))]
-    .map((name): [string, number, number] => {
-      const alike = gaps.filter((gap) => gap.name === name);
-      return [name, alike.length, totalMs(alike)];
-    })
-    .sort((a, b) => b[2] - a[2]);
 }
 
 function rates({ gigabytesPerSecond, gigaflopsPerSecond, rooflineShare, roof }: OpGroup): string[] {
