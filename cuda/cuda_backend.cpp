@@ -62,7 +62,7 @@ class CudaBackend final : public Backend {
     HB_CUDA(cudaStreamSynchronize(cuda_.stream));
   }
 
-  void repeat(const std::string& key, const std::function<void()>& operations) override {
+  void do_repeat(const std::string& key, const std::function<void()>& operations) override {
     recordings_.repeat(key, operations);
   }
   bool records() const override { return true; }

@@ -39,6 +39,8 @@ const NUMBERS: Record<string, NumberRule> = {
   visualTokens: { least: 1, most: 65536, integer: true },
   prefetchBytes: { least: 0, most: Number.MAX_SAFE_INTEGER, integer: true },
   repeat: { least: 1, most: 1_000_000, integer: true },
+  repeats: { least: 1, most: 1000, integer: true },
+  mostOps: { least: 1, most: 2 ** 22, integer: true },
   maxQueue: { least: 0, most: 1_000_000, integer: true },
   requestTimeout: { least: 0, most: 86_400, above: true },
   bodyTimeout: { least: 0, most: 86_400, above: true },

@@ -20,8 +20,10 @@ export {
   type GenerateRequest,
   loadModel,
   type Model,
+  type ProfileRequest,
 } from "./model/model.js";
 export type { GenerationOptions, ModelOptions } from "./model/options.js";
+export type { ProfileRecording } from "./model/profiling.js";
 export type { PromptOptions } from "./model/prompt.js";
 export type { JsonSchema, ResponseFormat } from "./model/response-format.js";
 export { VisualTokens } from "./model/visual-tokens.js";

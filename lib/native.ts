@@ -1,9 +1,10 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ErrorCode, HoneybeeError } from "./errors.js";
 import type { WeightDtype } from "./model/spec.js";
+import type { Profile } from "./profile/types.js";
 
 /** Sampling options as the native side reads them; see `GenerationOptions` for their meaning. */
 export interface NativeSampling {
@@ -61,6 +62,8 @@ export interface NativeRequest extends NativeSampling {
   format?: NativeFormat | undefined;
   trace?: boolean | undefined;
   rawLogits?: number | undefined;
+  /** What was computed for requests with another number does not serve this one. */
+  salt?: number | undefined;
   priority?: number | undefined;
   timeout?: number | undefined;
 }
@@ -181,7 +184,17 @@ export interface NativeModel {
     loadMs: number;
   };
   stats(): EngineStats;
+  /** What the engine does from now on, whoever asks for it. */
+  startProfile(mostOps: number): void;
+  /** Ends it; a `NativeProfile` as JSON, written off the event loop. */
+  stopProfile(): Promise<string>;
 }
+
+/** A profile as the native side takes it. */
+export type NativeProfile = Pick<Profile, "clock" | "wallMs" | "ops" | "gaps" | "phases"> & {
+  /** The most operations were recorded before it was stopped. */
+  full: boolean;
+};
 
 /** What a device reaches, a second; see `DeviceRates` in src/engine/rates.h. */
 export interface NativeRates {
@@ -254,6 +267,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 /** The folder with package.json. */
 export const packageRoot: string = root;
 
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+  return version;
+}
+
 function load(): NativeAddon {
   const require = createRequire(import.meta.url);
   const named = process.env.HONEYBEE_ADDON;
@@ -283,10 +301,21 @@ export function callNative<T>(call: () => T): T {
   try {
     return call();
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    if (typeof code === "string" && code.startsWith("ERR_")) {
-      throw new HoneybeeError(code as ErrorCode, message, { cause: error });
-    }
-    throw error;
+    throw asHoneybeeError(error);
   }
+}
+
+/** The same for a call that gives a promise. */
+export async function awaitNative<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw asHoneybeeError(error);
+  }
+}
+
+function asHoneybeeError(error: unknown): unknown {
+  const { code, message } = error as { code?: string; message: string };
+  if (typeof code !== "string" || !code.startsWith("ERR_")) return error;
+  return new HoneybeeError(code as ErrorCode, message, { cause: error });
 }

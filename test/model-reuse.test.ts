@@ -126,7 +126,7 @@ t.test("the steps are written as a Chrome trace, whole at any time", async (t) =
     const mine = events.filter(({ pid, tid, ph }) => pid === 2 && tid === request && ph === "X");
     t.same(
       mine.map(({ name }) => name),
-      ["waiting", "prefill", "decode"],
+      ["queued", "prefill", "decode"],
     );
   }
   const counters = (name: string) =>

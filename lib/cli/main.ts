@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { HoneybeeError } from "../errors.js";
-import { packageRoot } from "../native.js";
+import { packageVersion } from "../native.js";
 import { nearest } from "../nearest.js";
 import { addBatchOptions, batch } from "./batch.js";
 import { bench } from "./bench.js";
@@ -14,6 +12,7 @@ import { demo } from "./demo.js";
 import { demoScene } from "./demo-scene.js";
 import { inspect } from "./inspect.js";
 import { addGenerationOptions, addModelOptions, addPromptOptions, number } from "./options.js";
+import { addProfileOptions, profile } from "./profile.js";
 import { run } from "./run.js";
 import { addServeOptions, serve } from "./serve.js";
 import { Interrupted } from "./terminal.js";
@@ -24,13 +23,17 @@ const INTERRUPTED = 130;
 
 const collect = (value: string, previous: string[] | undefined) => [...(previous ?? []), value];
 
+/** What `run` and `profile` ask. */
+const addAskingOptions = (command: Command) =>
+  command
+    .option("--prompt <text>", "what to ask")
+    .option("--image <file>", "an image, - for standard input; repeatable", collect)
+    .option("--raw", "the prompt exactly as given, <image> where images go");
+
 function build(): Command {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
-    version: string;
-  };
   const program = new Command("honeybee")
     .description("Honeybee vision-language models. MODEL is a checkpoint's folder or random:NAME.")
-    .version(version)
+    .version(packageVersion())
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const command = (name: string, description: string) =>
@@ -40,10 +43,9 @@ function build(): Command {
       .exitOverride()
       .configureOutput({ writeErr: () => {} });
 
-  addModelOptions(addGenerationOptions(addPromptOptions(command("run <model>", "one answer, streamed"))))
-    .option("--prompt <text>", "what to ask")
-    .option("--image <file>", "an image, - for standard input; repeatable", collect)
-    .option("--raw", "the prompt exactly as given, <image> where images go")
+  addAskingOptions(
+    addModelOptions(addGenerationOptions(addPromptOptions(command("run <model>", "one answer, streamed")))),
+  )
     .option("--trace <file>", "write the network's reference points as safetensors")
     .option("--json", "one JSON document")
     .option("--quiet", "nothing but the answer")
@@ -75,6 +77,17 @@ function build(): Command {
     .option("--json", "one JSON document")
     .action(tokenize);
   addBenchOptions(command("bench <model>", "image encoding, prefill and decode, medians")).action(bench);
+  addProfileOptions(
+    addAskingOptions(
+      addModelOptions(
+        addGenerationOptions(
+          addPromptOptions(
+            command("profile [model]", "where the time of one request goes; at most 32 tokens unless told"),
+          ),
+        ),
+      ),
+    ),
+  ).action(profile);
   addModelOptions(command("convert <model> <out>", "any layout → one safetensors folder"))
     .option("--quiet", "no progress")
     .action(convert);

@@ -1,5 +1,4 @@
-import type { AnyImage, Model } from "../index.js";
-import { type Generation, image } from "../index.js";
+import { type AnyImage, type ChatRequest, type GenerateRequest, image } from "../index.js";
 import { type OutputTensor, writeTensors } from "../trace.js";
 import {
   type GenerationFlags,
@@ -23,13 +22,12 @@ export interface RunFlags extends ModelFlags, GenerationFlags {
 export async function run(model: string, flags: RunFlags): Promise<void> {
   const prompt = requirePrompt(flags.prompt);
   const notes = new Notes(flags.quiet ?? false);
-  const images = await Promise.all(
-    (flags.image ?? []).map(async (file) => (file === "-" ? await readStdin() : file)),
-  );
+  const images = await readImages(flags.image);
   const signal = interruptSignal();
   const loaded = await load(model, { ...modelOptions(flags), signal }, notes);
   try {
-    const generation = start(loaded, prompt, flags, images, signal);
+    const request = requestOf(prompt, flags, images, signal);
+    const generation = "messages" in request ? loaded.chat(request) : loaded.generate(request);
     let ended = true;
     for await (const { text, index } of generation) {
       if (flags.json || index > 0) continue;
@@ -55,17 +53,22 @@ export async function run(model: string, flags: RunFlags): Promise<void> {
   }
 }
 
-function start(
-  model: Model,
+/** Images as the options name them, `-` being standard input. */
+export function readImages(files: readonly string[] = []): Promise<AnyImage[]> {
+  return Promise.all(files.map(async (file) => (file === "-" ? await readStdin() : file)));
+}
+
+/** What `run` asks the model. */
+export function requestOf(
   text: string,
   flags: RunFlags,
   images: readonly AnyImage[],
   signal: AbortSignal,
-): Generation {
+): ChatRequest | GenerateRequest {
   const options = { ...generationOptions(flags), ...(flags.trace ? { trace: true } : {}), signal };
   const { encoding, ...prompt } = promptOptions(flags);
   const withEncoding = encoding ? { encoding } : {};
-  if (flags.raw) return model.generate({ prompt: text, images, ...withEncoding, ...options });
+  if (flags.raw) return { prompt: text, images, ...withEncoding, ...options };
   const content = [...images.map((source) => image(source as string)), text];
-  return model.chat({ messages: [{ role: "user", content }], ...prompt, ...withEncoding, ...options });
+  return { messages: [{ role: "user", content }], ...prompt, ...withEncoding, ...options };
 }

@@ -1,10 +1,12 @@
 import { HoneybeeError } from "../errors.js";
 import { countGenerating } from "../image/index.js";
 import {
+  awaitNative,
   callNative,
   type EngineStats,
   type NativeEvent,
   type NativeModel,
+  type NativeProfile,
   type NativeRequest,
   native,
 } from "../native.js";
@@ -74,6 +76,16 @@ export class Engine {
 
   info(): EngineInfo {
     return callNative(() => this.native.info());
+  }
+
+  /** @throws HoneybeeError ERR_OVERLOADED while a profile is being taken */
+  startProfile(mostOps: number): void {
+    callNative(() => this.native.startProfile(mostOps));
+  }
+
+  /** @throws HoneybeeError ERR_DISPOSED */
+  async stopProfile(): Promise<NativeProfile> {
+    return JSON.parse(await awaitNative(() => this.native.stopProfile()));
   }
 
   stats(): EngineStats {

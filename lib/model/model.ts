@@ -1,10 +1,11 @@
 import { Batch, type BatchOptions, type BatchRequest } from "../batch/index.js";
-import { checkNames, checkSignal } from "../check.js";
+import { checkNames, checkNumber, checkSignal } from "../check.js";
 import type { ModelConfig } from "../checkpoint/index.js";
 import { chooseDevice, type DeviceChoice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
 import { MAX_DEVICE_PICTURE_BYTES } from "../image/index.js";
 import type { EngineStats, NativeImage } from "../native.js";
+import type { Profile } from "../profile/types.js";
 import { type ChatMessage, checkImageCount, type EncodedPrompt } from "../prompt/index.js";
 import type { Tokenizer } from "../tokenizer/index.js";
 import { Engine } from "./engine.js";
@@ -20,6 +21,7 @@ import {
   type GenerationOptions,
   type ModelOptions,
 } from "./options.js";
+import { MOST_OPS, type ProfiledModel, ProfileRecording, profileRuns } from "./profiling.js";
 import { encodeText, PROMPT_NAMES, type PromptOptions, renderMessages } from "./prompt.js";
 import { checkTextLength } from "./prompt-length.js";
 import { type ResolvedModel, resolveModel } from "./resolve.js";
@@ -44,10 +46,16 @@ export interface EncodeOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What a request is made of once its text is known. */
-interface Prompt {
-  encoded: EncodedPrompt;
-  images: readonly unknown[];
+/** A request whose time is wanted; `maxTokens` is 32 unless given. */
+export type ProfileRequest = (ChatRequest | GenerateRequest) & {
+  /** How often it is measured. Default 5. */
+  repeats?: number | undefined;
+};
+
+/** A request that was checked, with what its prompt is made of. */
+interface ReadRequest {
+  checked: CheckedGeneration;
+  prompt: { encoded: EncodedPrompt; images: readonly unknown[] };
 }
 
 /**
@@ -118,25 +126,39 @@ export class Model {
 
   /** Answers the last message of a conversation. */
   chat(request: ChatRequest): Generation {
-    return this.run(async () => {
-      const checked = checkGeneration(request, ["messages", "trace", ...PROMPT_NAMES]);
-      const { prompt, images } = renderMessages(this.resolved, request.messages, request);
-      return { checked, prompt: { encoded: this.encodeText(prompt, request, false), images } };
-    }, request);
+    return this.run(async () => this.readChat(request), request);
   }
 
   /** Continues a raw prompt: no template, no system line. */
   generate(request: GenerateRequest): Generation {
-    return this.run(async () => {
-      const checked = checkGeneration(request, ["prompt", "images", "trace", "encoding"]);
-      const { prompt, images = [] } = request;
-      if (typeof prompt !== "string") throw new HoneybeeError("ERR_OPTION", "prompt must be a text");
-      if (!Array.isArray(images)) throw new HoneybeeError("ERR_OPTION", "images must be an array of images");
-      if (this.config.vision) checkImageCount(prompt, images.length);
-      else if (images.length > 0)
-        throw new HoneybeeError("ERR_OPTION", "this is a text-only model; leave the images out");
-      return { checked, prompt: { encoded: this.encodeText(prompt, request, true), images } };
-    }, request);
+    return this.run(async () => this.readGenerate(request), request);
+  }
+
+  /**
+   * Where the time of one request goes: each operation with its time, bytes, floating-point operations and the roofs of
+   * the device, and what the engine's thread did between them. It runs once to warm up and then `repeats` times, with the
+   * same draws and nothing from caches. What other requests do meanwhile is in it too.
+   *
+   * @throws HoneybeeError as `chat` and `generate`; ERR_OVERLOADED while another profile of this model is being taken
+   */
+  async profile({ repeats = 5, maxTokens = 32, ...rest }: ProfileRequest): Promise<Profile> {
+    checkNumber("repeats", repeats);
+    this.checkAlive();
+    const request = { ...rest, maxTokens };
+    const read = "messages" in request ? this.readChat(request) : this.readGenerate(request);
+    return profileRuns(this.profiled, repeats, (salt) => this.run(async () => read, request, salt));
+  }
+
+  /**
+   * Begins a profile of whatever the engine does from now on, for all who share it; `stop` of what this returns ends it.
+   * It ends by itself, and says `isCut`, after `mostOps` operations: 2^18 unless told otherwise.
+   *
+   * @throws HoneybeeError ERR_OPTION; ERR_OVERLOADED while another is being taken; ERR_DISPOSED
+   */
+  startProfile(options: { mostOps?: number } = {}): ProfileRecording {
+    checkNames(options, ["mostOps"], "option");
+    this.checkAlive();
+    return new ProfileRecording(this.profiled, checkNumber("mostOps", options.mostOps) ?? MOST_OPS);
   }
 
   /**
@@ -239,9 +261,30 @@ export class Model {
     return this.dispose();
   }
 
+  private get profiled(): ProfiledModel {
+    return { engine: this.engine, info: this.info, options: this.options };
+  }
+
   private checkAlive(): void {
     if (this.engine.isDisposed)
       throw new HoneybeeError("ERR_DISPOSED", "the model has been disposed; load it again");
+  }
+
+  private readChat(request: ChatRequest): ReadRequest {
+    const checked = checkGeneration(request, ["messages", "trace", ...PROMPT_NAMES]);
+    const { prompt, images } = renderMessages(this.resolved, request.messages, request);
+    return { checked, prompt: { encoded: this.encodeText(prompt, request, false), images } };
+  }
+
+  private readGenerate(request: GenerateRequest): ReadRequest {
+    const checked = checkGeneration(request, ["prompt", "images", "trace", "encoding"]);
+    const { prompt, images = [] } = request;
+    if (typeof prompt !== "string") throw new HoneybeeError("ERR_OPTION", "prompt must be a text");
+    if (!Array.isArray(images)) throw new HoneybeeError("ERR_OPTION", "images must be an array of images");
+    if (this.config.vision) checkImageCount(prompt, images.length);
+    else if (images.length > 0)
+      throw new HoneybeeError("ERR_OPTION", "this is a text-only model; leave the images out");
+    return { checked, prompt: { encoded: this.encodeText(prompt, request, true), images } };
   }
 
   private encodeText(text: string, options: PromptOptions, isRaw: boolean): EncodedPrompt {
@@ -264,8 +307,9 @@ export class Model {
 
   /** Starts a generation; whatever goes wrong, early or late, rejects it. */
   private run(
-    read: () => Promise<{ checked: CheckedGeneration; prompt: Prompt }>,
+    read: () => Promise<ReadRequest>,
     request: GenerationOptions & { trace?: boolean },
+    salt?: number,
   ): Generation {
     const generation = new Generation();
     (async () => {
@@ -293,7 +337,7 @@ export class Model {
       const trace = request.trace ? await tracePixels(images, this.resolved) : undefined;
       const { engine, tokenizer, config } = this;
       const loaded = { engine, tokenizer, config, loadMs: this.info.loadMs };
-      const prepared = { encoded: prompt.encoded, images, preprocessMs, trace, format };
+      const prepared = { encoded: prompt.encoded, images, preprocessMs, trace, format, salt };
       runSequences(generation, checked, prepared, loaded);
     })().catch((error) => generation.fail(error));
     return generation;

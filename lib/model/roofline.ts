@@ -1,6 +1,5 @@
 import { chooseDevice } from "../devices.js";
-import { HoneybeeError } from "../errors.js";
-import { type NativeRates, native } from "../native.js";
+import { awaitNative, type NativeRates, native } from "../native.js";
 import { type LeastTime, leastTime } from "../profile/roofline.js";
 import type { ProfileRoofs } from "../profile/types.js";
 import type { Cost } from "./cost.js";
@@ -33,12 +32,9 @@ export async function measureRates(options: ModelOptions, dtypes: Iterable<Weigh
   const { device, library } = chooseDevice(options.device);
   const rates: Rates = {};
   for (const weights of dtypes) {
-    try {
-      rates[weights] = await native.measureRates({ device, library, threads, batchInvariant, weights });
-    } catch (error) {
-      const { code, message } = error as HoneybeeError;
-      throw new HoneybeeError(code ?? "ERR_DEVICE", message, { cause: error });
-    }
+    rates[weights] = await awaitNative(() =>
+      native.measureRates({ device, library, threads, batchInvariant, weights }),
+    );
   }
   return rates;
 }

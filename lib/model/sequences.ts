@@ -27,6 +27,8 @@ export interface PreparedPrompt {
   preprocessMs: number;
   /** The reference points before the engine; their presence makes it a traced run. */
   trace: TraceTensor[] | undefined;
+  /** What was computed for prompts with another number does not serve this one. Default 0. */
+  salt?: number | undefined;
   /** The response format, compiled. */
   format: NativeFormat | undefined;
 }
@@ -124,7 +126,7 @@ export function runSequences(
 /** What the sequences of a request have in common. */
 function nativeRequest(
   checked: CheckedGeneration,
-  { encoded: { ids }, images, trace, format }: PreparedPrompt,
+  { encoded: { ids }, images, trace, format, salt }: PreparedPrompt,
   { family, text }: ModelConfig,
 ): Omit<NativeRequest, "id"> {
   return {
@@ -142,6 +144,7 @@ function nativeRequest(
     timeout: checked.timeout,
     format,
     trace: trace !== undefined,
+    salt,
     rawLogits: trace ? checked.maxTokens : 0,
   };
 }

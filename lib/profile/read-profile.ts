@@ -114,7 +114,7 @@ const PROFILE = object({
   device: text,
   model: text,
   date: text,
-  clock: oneOf("cycles", "cupti", "events", "none"),
+  clock: oneOf("cycles", "steady", "cupti", "events", "none"),
   wallMs: duration,
   roofs: orNull(object({ bytesPerSecond: rate, flopsPerSecond: record(rate) })),
   ops: list(

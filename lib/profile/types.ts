@@ -23,7 +23,10 @@ export interface ProfileOp {
   flops: number;
   /** The dtype that its products are computed in, whose rate is its compute roof; null where nothing is multiplied. */
   dtype: string | null;
-  /** Counted by the simulator, else absent. */
+  /**
+   * Counted by the simulator, else absent, of what it executes itself: barriers, warp-wide operations (shuffles, ldmatrix,
+   * mma) and asynchronous copies; bytes are those of ldmatrix and of the copies.
+   */
   counts?: { instructions: number; bytes: number; bankConflicts: number };
 }
 
@@ -60,10 +63,12 @@ export interface Profile {
   model: string;
   /** ISO 8601. */
   date: string;
-  /** How the times were taken: cycle counters, CUPTI, CUDA events, or not at all. */
-  clock: "cycles" | "cupti" | "events" | "none";
+  /** How the times were taken: cycle counters, the steady clock where there are none, CUPTI, CUDA events, or not at all. */
+  clock: "cycles" | "steady" | "cupti" | "events" | "none";
   /** Wall time of the engine's thread between first and last entry, less what it slept waiting for requests. */
   wallMs: number;
+  /** The most operations that are recorded were reached, and it ends there; else absent. */
+  isCut?: true;
   /** Null where it could not be measured (the simulator). */
   roofs: ProfileRoofs | null;
   ops: ProfileOp[];

@@ -1,6 +1,4 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { packageRoot } from "../native.js";
+import { packageVersion } from "../native.js";
 import { OPTION_FIELDS } from "../openai/fields.js";
 import type { Exchange } from "./exchange.js";
 
@@ -207,9 +205,6 @@ const OPERATIONS: Record<string, Operation> = {
 
 /** The routes as an OpenAPI 3.1 document. */
 export function openApiDocument(): Schema {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as {
-    version: string;
-  };
   const paths: Record<string, Schema> = {};
   for (const [name, operation] of Object.entries(OPERATIONS)) {
     const [method, path] = name.split(" ") as [string, string];
@@ -220,7 +215,7 @@ export function openApiDocument(): Schema {
     openapi: "3.1.0",
     info: {
       title: "honeybee",
-      version,
+      version: packageVersion(),
       description: "A vision-language model; keys are needed where the server has some.",
     },
     security: [{}, { key: [] }],

@@ -88,6 +88,51 @@ void check_indices(const char* op, const char* what, const Tensor& t, int64_t ro
 
 }  // namespace
 
+/// An operation under way, in the profile if one is taken. `work` says what it costs.
+class Backend::Recorded {
+ public:
+  template <class Work>
+  Recorded(const Backend& backend, const char* op, const Work& work) : backend_(backend) {
+    if (backend.recorder_ != nullptr) [[unlikely]]
+      begin(op, work());
+  }
+  ~Recorded() {
+    if (backend_.recorder_ != nullptr) [[unlikely]]
+      end();
+  }
+  Recorded(const Recorded&) = delete;
+  Recorded& operator=(const Recorded&) = delete;
+
+ private:
+  void begin(const char* op, const OpWork& work) {
+    number_ = backend_.recorder_->begin(op, work);
+    if (backend_.meter_ != nullptr && number_ != ProfileRecorder::kNoOp) backend_.meter_->begin(number_);
+  }
+  void end() {
+    if (backend_.meter_ != nullptr && number_ != ProfileRecorder::kNoOp) backend_.meter_->end(number_);
+    backend_.recorder_->end(number_);
+  }
+
+  const Backend& backend_;
+  uint32_t number_ = ProfileRecorder::kNoOp;
+};
+
+void Backend::profile(ProfileRecorder* recorder) {
+  recorder_ = nullptr;
+  if (const auto meter = std::move(meter_)) meter->tell();
+  if (recorder == nullptr) return;
+  meter_ = make_meter(*recorder);
+  recorder_ = recorder;
+}
+
+void Backend::repeat(const std::string& key, const std::function<void()>& operations) {
+  if (recorder_ != nullptr) {
+    operations();
+  } else {
+    do_repeat(key, operations);
+  }
+}
+
 std::unique_ptr<Weight> Backend::load_matrix(const RowSource& source, Dtype dtype) {
   check_source("load_matrix", source, dtype, true);
   return do_load_matrix(source, dtype);
@@ -117,12 +162,16 @@ std::unique_ptr<PagedBatch> Backend::make_batch(const BatchLimits& limits) {
 
 void Backend::linear(const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y) {
   check_linear("linear", x, w, bias, y);
-  if (x.rows > 0) do_linear(x, w, bias, y);
+  if (x.rows == 0) return;
+  const Recorded recorded(*this, "linear", [&] { return linear_work(x, w, y, false); });
+  do_linear(x, w, bias, y);
 }
 
 void Backend::linear_add(const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y) {
   check_linear("linear_add", x, w, bias, y);
-  if (x.rows > 0) do_linear_add(x, w, bias, y);
+  if (x.rows == 0) return;
+  const Recorded recorded(*this, "linear_add", [&] { return linear_work(x, w, y, true); });
+  do_linear_add(x, w, bias, y);
 }
 
 void Backend::embed(const Weight& table, const Tensor& ids, const Tensor& y) {
@@ -130,7 +179,9 @@ void Backend::embed(const Weight& table, const Tensor& ids, const Tensor& y) {
   check_activation(op, "y", y);
   check_indices(op, "ids", ids, y.rows);
   check_shape(op, "y", y, y.rows, table.in());
-  if (y.rows > 0) do_embed(table, ids, y);
+  if (y.rows == 0) return;
+  const Recorded recorded(*this, "embed", [&] { return embed_work(table, y); });
+  do_embed(table, ids, y);
 }
 
 void Backend::layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
@@ -141,7 +192,9 @@ void Backend::layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bi
   check_parameter(op, "weight", weight, 1, x.cols);
   check_parameter(op, "bias", bias, 1, x.cols);
   check_eps(op, eps);
-  if (x.size() > 0) do_layer_norm(x, weight, bias, eps, y);
+  if (x.size() == 0) return;
+  const Recorded recorded(*this, "layer_norm", [&] { return moving(x, bytes_of(x, y)); });
+  do_layer_norm(x, weight, bias, eps, y);
 }
 
 void Backend::layer_norm_silu(const Tensor& x, const Tensor& weight, const Tensor& bias, float eps,
@@ -152,7 +205,9 @@ void Backend::layer_norm_silu(const Tensor& x, const Tensor& weight, const Tenso
   check_parameter(op, "weight", weight, 1, x.cols);
   check_parameter(op, "bias", bias, 1, x.cols);
   check_eps(op, eps);
-  if (x.size() > 0) do_layer_norm_silu(x, weight, bias, eps, y);
+  if (x.size() == 0) return;
+  const Recorded recorded(*this, "layer_norm_silu", [&] { return moving(x, bytes_of(x, y)); });
+  do_layer_norm_silu(x, weight, bias, eps, y);
 }
 
 void Backend::add_layer_norm(const Tensor& x, const Tensor& residual, const Tensor& weight,
@@ -164,7 +219,9 @@ void Backend::add_layer_norm(const Tensor& x, const Tensor& residual, const Tens
   check_parameter(op, "weight", weight, 1, x.cols);
   check_parameter(op, "bias", bias, 1, x.cols);
   check_eps(op, eps);
-  if (x.size() > 0) do_add_layer_norm(x, residual, weight, bias, eps, y);
+  if (x.size() == 0) return;
+  const Recorded recorded(*this, "add_layer_norm", [&] { return moving(x, bytes_of(x, residual, y)); });
+  do_add_layer_norm(x, residual, weight, bias, eps, y);
 }
 
 void Backend::rms_norm(const Tensor& x, const Tensor& weight, float eps, const Tensor& y) {
@@ -173,12 +230,16 @@ void Backend::rms_norm(const Tensor& x, const Tensor& weight, float eps, const T
   check_same(op, "y", y, x);
   check_parameter(op, "weight", weight, 1, x.cols);
   check_eps(op, eps);
-  if (x.size() > 0) do_rms_norm(x, weight, eps, y);
+  if (x.size() == 0) return;
+  const Recorded recorded(*this, "rms_norm", [&] { return moving(x, bytes_of(x, y)); });
+  do_rms_norm(x, weight, eps, y);
 }
 
 void Backend::activate(Activation activation, const Tensor& x) {
   check_activation("activate", "x", x);
-  if (x.size() > 0) do_activate(activation, x);
+  if (x.size() == 0) return;
+  const Recorded recorded(*this, "activate", [&] { return moving(x, bytes_of(x, x)); });
+  do_activate(activation, x);
 }
 
 void Backend::silu_mul(const Tensor& x, const Tensor& y) {
@@ -187,7 +248,9 @@ void Backend::silu_mul(const Tensor& x, const Tensor& y) {
   check_activation(op, "y", y);
   check(x.rows == y.rows && x.cols == 2 * y.cols && x.dtype == y.dtype, op, "x ", x.describe(),
         " must be twice as wide as y ", y.describe());
-  if (y.size() > 0) do_silu_mul(x, y);
+  if (y.size() == 0) return;
+  const Recorded recorded(*this, "silu_mul", [&] { return moving(x, y, bytes_of(x, y)); });
+  do_silu_mul(x, y);
 }
 
 void Backend::add(const Tensor& x, const Tensor& y) {
@@ -197,7 +260,9 @@ void Backend::add(const Tensor& x, const Tensor& y) {
   check(x.dtype == y.dtype || x.dtype == Dtype::kF32, op, "cannot add ", x.describe(), " to ", y.describe());
   check(x.cols == y.cols && (y.rows == 0 || (x.rows > 0 && y.rows % x.rows == 0)), op, "x ", x.describe(),
         " does not repeat into y ", y.describe());
-  if (y.size() > 0) do_add(x, y);
+  if (y.size() == 0) return;
+  const Recorded recorded(*this, "add", [&] { return moving(x, y, bytes_of(x, y, y)); });
+  do_add(x, y);
 }
 
 void Backend::add_silu(const Tensor& x, const Tensor& residual, const Tensor& y) {
@@ -205,7 +270,9 @@ void Backend::add_silu(const Tensor& x, const Tensor& residual, const Tensor& y)
   check_activation(op, "x", x);
   check_same(op, "residual", residual, x);
   check_same(op, "y", y, x);
-  if (x.size() > 0) do_add_silu(x, residual, y);
+  if (x.size() == 0) return;
+  const Recorded recorded(*this, "add_silu", [&] { return moving(x, bytes_of(x, residual, y)); });
+  do_add_silu(x, residual, y);
 }
 
 void Backend::copy(const Tensor& x, const Tensor& y) {
@@ -213,7 +280,9 @@ void Backend::copy(const Tensor& x, const Tensor& y) {
   check_activation(op, "x", x);
   check_activation(op, "y", y);
   check_shape(op, "y", y, x.rows, x.cols);
-  if (x.size() > 0) do_copy(x, y);
+  if (x.size() == 0) return;
+  const Recorded recorded(*this, "copy", [&] { return moving(x, y, bytes_of(x, y)); });
+  do_copy(x, y);
 }
 
 void Backend::gather_rows(const Tensor& x, const Tensor& rows, const Tensor& y) {
@@ -222,7 +291,9 @@ void Backend::gather_rows(const Tensor& x, const Tensor& rows, const Tensor& y) 
   check_activation(op, "y", y);
   check_indices(op, "rows", rows, y.rows);
   check(x.cols == y.cols && x.dtype == y.dtype, op, "x is ", x.describe(), ", y is ", y.describe());
-  if (y.size() > 0) do_gather_rows(x, rows, y);
+  if (y.size() == 0) return;
+  const Recorded recorded(*this, "gather_rows", [&] { return moving(x, y, bytes_of(rows, y, y)); });
+  do_gather_rows(x, rows, y);
 }
 
 void Backend::attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionShape& shape,
@@ -239,7 +310,10 @@ void Backend::attention(const Tensor& q, const Tensor& k, const Tensor& v, const
         k.describe(), " do not hold ", shape.batch, " items");
   check(k.rows > 0 || q.rows == 0, op, "there are no keys");
   check(shape.product == Dtype::kF32 || shape.product == Dtype::kBF16, op, "products are f32 or bf16");
-  if (q.size() > 0) do_attention(q, k, v, shape, out);
+  if (q.size() == 0) return;
+  const Recorded recorded(*this, "attention",
+                          [&] { return attention_work(q, k, shape.batch, shape.product); });
+  do_attention(q, k, v, shape, out);
 }
 
 void Backend::rope_append(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cos_sin,
@@ -257,7 +331,9 @@ void Backend::rope_append(const Tensor& q, const Tensor& k, const Tensor& v, con
   check_parameter(op, "cos_sin", cos_sin, cos_sin.rows, shape.head_dim);
   check(batch.longest() <= cos_sin.rows, op, "position ", batch.longest() - 1, " is beyond the ",
         cos_sin.rows, " positions of the table");
-  if (q.rows > 0) do_rope_append(q, k, v, cos_sin, batch, layer, cache);
+  if (q.rows == 0) return;
+  const Recorded recorded(*this, "rope_append", [&] { return rope_append_work(q, k, shape); });
+  do_rope_append(q, k, v, cos_sin, batch, layer, cache);
 }
 
 void Backend::paged_attention(const Tensor& q, const KvCache& cache, const PagedBatch& batch, int64_t layer,
@@ -269,7 +345,9 @@ void Backend::paged_attention(const Tensor& q, const KvCache& cache, const Paged
   check(q.cols % (shape.kv_heads * shape.head_dim) == 0, op, "q ", q.describe(), " is no multiple of ",
         shape.kv_heads, " kv heads of ", shape.head_dim);
   check_batch(op, batch, cache, q.rows, layer);
-  if (q.rows > 0) do_paged_attention(q, cache, batch, layer, scale, out);
+  if (q.rows == 0) return;
+  const Recorded recorded(*this, "paged_attention", [&] { return paged_attention_work(q, shape, batch); });
+  do_paged_attention(q, cache, batch, layer, scale, out);
 }
 
 std::unique_ptr<SamplingBatch> Backend::make_sampling_batch() { return do_make_sampling_batch(); }
@@ -279,7 +357,9 @@ void Backend::copy_block(KvCache& cache, int64_t from, int64_t to) {
   const int64_t blocks = cache.shape().blocks;
   check(from >= 0 && from < blocks && to >= 0 && to < blocks, op, "from block ", from, " to block ", to,
         " of a cache with ", blocks);
-  if (from != to) do_copy_block(cache, from, to);
+  if (from == to) return;
+  const Recorded recorded(*this, op, [&] { return copy_block_work(cache.shape()); });
+  do_copy_block(cache, from, to);
 }
 
 void Backend::sample(const Tensor& logits, const SamplingBatch& batch, const Tensor& tokens) {
@@ -288,7 +368,9 @@ void Backend::sample(const Tensor& logits, const SamplingBatch& batch, const Ten
   check_indices(op, "tokens", tokens, logits.rows);
   check(static_cast<int64_t>(batch.rows().size()) == logits.rows, op, "the batch has ", batch.rows().size(),
         " rows for logits ", logits.describe());
-  if (logits.size() > 0) do_sample(logits, batch, tokens);
+  if (logits.size() == 0) return;
+  const Recorded recorded(*this, "sample", [&] { return moving(logits, tokens, bytes_of(logits, tokens)); });
+  do_sample(logits, batch, tokens);
 }
 
 void Backend::token_logprobs(const Tensor& logits, const Tensor& tokens, const Tensor& ids,
@@ -300,7 +382,10 @@ void Backend::token_logprobs(const Tensor& logits, const Tensor& tokens, const T
         op, "ids must be contiguous i32 [", logits.rows, ", at most ", logits.cols, "], got ",
         ids.describe());
   check_parameter(op, "values", values, logits.rows, 1 + ids.cols);
-  if (logits.size() > 0) do_token_logprobs(logits, tokens, ids, values);
+  if (logits.size() == 0) return;
+  const Recorded recorded(*this, "token_logprobs",
+                          [&] { return moving(logits, values, bytes_of(logits, ids, values)); });
+  do_token_logprobs(logits, tokens, ids, values);
 }
 
 void Backend::resize_bicubic(const Tensor& image, const ResizePlan& plan, const Tensor& rgb) {
@@ -312,6 +397,7 @@ void Backend::resize_bicubic(const Tensor& image, const ResizePlan& plan, const 
   }
   check_shape(op, "image", image, plan.height, int64_t{3} * plan.width);
   check_shape(op, "rgb", rgb, 1, int64_t{3} * plan.window.width * plan.window.height);
+  const Recorded recorded(*this, "resize_bicubic", [&] { return moving(image, rgb, bytes_of(image, rgb)); });
   do_resize_bicubic(image, plan, rgb);
 }
 
@@ -327,7 +413,9 @@ void Backend::patchify(const Tensor& rgb, const PixelScale& scale, int64_t image
         ", expected u8 [batch, ", image_size * image_size * 3, "]");
   check_shape(op, "patches", patches, rgb.rows * side * side, 3 * patch * patch);
   for (const float std : scale.std) check(std > 0.0f, op, "a standard deviation of ", std);
-  if (rgb.rows > 0) do_patchify(rgb, scale, image_size, patch, patches);
+  if (rgb.rows == 0) return;
+  const Recorded recorded(*this, "patchify", [&] { return moving(rgb, patches, bytes_of(rgb, patches)); });
+  do_patchify(rgb, scale, image_size, patch, patches);
 }
 
 void Backend::depthwise_conv3x3(const Tensor& x, const Tensor& weight, Grid grid, const Tensor& y) {
@@ -337,7 +425,9 @@ void Backend::depthwise_conv3x3(const Tensor& x, const Tensor& weight, Grid grid
   check_parameter(op, "weight", weight, 9, x.cols);
   check(grid.height > 0 && grid.width > 0 && x.rows % grid.cells() == 0, op, "x ", x.describe(),
         " does not hold grids of ", grid.height, " x ", grid.width);
-  if (x.size() > 0) do_depthwise_conv3x3(x, weight, grid, y);
+  if (x.size() == 0) return;
+  const Recorded recorded(*this, "depthwise_conv3x3", [&] { return convolution_work(x, 9); });
+  do_depthwise_conv3x3(x, weight, grid, y);
 }
 
 void Backend::mean_rows(const Tensor& x, const Tensor& y) {
@@ -346,6 +436,7 @@ void Backend::mean_rows(const Tensor& x, const Tensor& y) {
   check_activation(op, "y", y);
   check(x.cols == y.cols && x.dtype == y.dtype && y.rows > 0 && x.rows > 0 && x.rows % y.rows == 0, op, "x ",
         x.describe(), " does not split into the rows of y ", y.describe());
+  const Recorded recorded(*this, "mean_rows", [&] { return moving(x, y, bytes_of(x, y)); });
   do_mean_rows(x, y);
 }
 
@@ -355,7 +446,9 @@ void Backend::gate_channels(const Tensor& gate, const Tensor& x) {
   check_activation(op, "x", x);
   check(x.cols == gate.cols && x.dtype == gate.dtype && gate.rows > 0 && x.rows % gate.rows == 0, op, "x ",
         x.describe(), " does not split into the rows of gate ", gate.describe());
-  if (x.size() > 0) do_gate_channels(gate, x);
+  if (x.size() == 0) return;
+  const Recorded recorded(*this, "gate_channels", [&] { return moving(gate, x, bytes_of(gate, x, x)); });
+  do_gate_channels(gate, x);
 }
 
 void Backend::adaptive_avg_pool(const Tensor& x, Grid from, Grid to, const Tensor& y) {
@@ -366,7 +459,9 @@ void Backend::adaptive_avg_pool(const Tensor& x, Grid from, Grid to, const Tenso
         "x ", x.describe(), " does not hold grids of ", from.height, " x ", from.width);
   check(y.cols == x.cols && y.dtype == x.dtype && y.rows == x.rows / from.cells() * to.cells(), op, "y is ",
         y.describe(), ", expected [", x.rows / from.cells() * to.cells(), ", ", x.cols, "]");
-  if (x.size() > 0) do_adaptive_avg_pool(x, from, to, y);
+  if (x.size() == 0) return;
+  const Recorded recorded(*this, "adaptive_avg_pool", [&] { return moving(x, y, bytes_of(x, y)); });
+  do_adaptive_avg_pool(x, from, to, y);
 }
 
 void Backend::deformable_sample(const Tensor& value, const Tensor& offsets, const Tensor& logits,
@@ -391,7 +486,10 @@ void Backend::deformable_sample(const Tensor& value, const Tensor& offsets, cons
   check_shape(op, "offsets", offsets, y.rows, samples * 2);
   check_shape(op, "logits", logits, y.rows, samples);
   check_parameter(op, "reference", reference, y.rows / shape.batch, 2);
-  if (y.size() > 0) do_deformable_sample(value, offsets, logits, reference, shape, y);
+  if (y.size() == 0) return;
+  const Recorded recorded(*this, "deformable_sample",
+                          [&] { return deformable_work(value, offsets, logits, y, samples / shape.heads); });
+  do_deformable_sample(value, offsets, logits, reference, shape, y);
 }
 
 }  // namespace honeybee

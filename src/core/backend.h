@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/paged.h"
+#include "core/profile.h"
 #include "core/resize_plan.h"
 #include "core/row_source.h"
 #include "core/sampling.h"
@@ -63,6 +64,17 @@ class Mark {
   virtual void wait() = 0;
 };
 
+/// Times or counts operations that a device runs when it likes, for one profile.
+class OpMeter {
+ public:
+  virtual ~OpMeter() = default;
+  /// The operation with this number in the recorder is handed to the device between the two calls.
+  virtual void begin(uint32_t op) = 0;
+  virtual void end(uint32_t op) = 0;
+  /// Waits for the device and tells the recorder what is known of each.
+  virtual void tell() = 0;
+};
+
 /// A device that computes the network. The public methods check shapes and dtypes once for all devices, so
 /// that each rejects the same bad input with the same words (Error kOption), then call the private virtual of
 /// the same name. Activations are Tensors of `activation_dtype()`; vectors (biases, norm weights, tables that
@@ -106,12 +118,15 @@ class Backend {
   /// recording, which saves the cost of starting each: the caller promises that under one key they are always
   /// the same operations on the same tensors, weights and batches, whose contents alone change. They may not
   /// allocate, upload or download.
-  virtual void repeat(const std::string& key, const std::function<void()>& operations) {
-    (void)key;
-    operations();
-  }
+  /// While a profile is taken they simply run, so that each is seen.
+  void repeat(const std::string& key, const std::function<void()>& operations);
   /// Whether `repeat` gains anything: then it pays to pad a step to one of a few shapes.
   virtual bool records() const { return false; }
+
+  /// Records every operation from now on in `recorder`, which outlives that; null ends it, once the device
+  /// has told what it knows. Without one, as at first, it costs a branch an operation.
+  void profile(ProfileRecorder* recorder);
+  ProfileRecorder* profile() const { return recorder_; }
 
   // Products.
   /// y = x wᵀ (+ bias). x [M, in], w [out, in], bias [1, out] or null, y [M, out].
@@ -200,6 +215,17 @@ class Backend {
                          const Tensor& reference, const DeformableShape& shape, const Tensor& y);
 
  private:
+  class Recorded;
+
+  virtual void do_repeat(const std::string& key, const std::function<void()>& operations) {
+    (void)key;
+    operations();
+  }
+  /// For a device whose operations go on after their calls; null where a call is the operation.
+  virtual std::unique_ptr<OpMeter> make_meter(ProfileRecorder& recorder) {
+    (void)recorder;
+    return nullptr;
+  }
   virtual std::unique_ptr<Weight> do_load_matrix(const RowSource& source, Dtype dtype) = 0;
   virtual std::unique_ptr<Weight> do_load_table(const RowSource& source, Dtype dtype) = 0;
   virtual std::unique_ptr<KvCache> do_make_kv_cache(const KvShape& shape) = 0;
@@ -241,6 +267,9 @@ class Backend {
   virtual void do_deformable_sample(const Tensor& value, const Tensor& offsets, const Tensor& logits,
                                     const Tensor& reference, const DeformableShape& shape,
                                     const Tensor& y) = 0;
+
+  ProfileRecorder* recorder_ = nullptr;
+  std::unique_ptr<OpMeter> meter_;
 };
 
 }  // namespace honeybee

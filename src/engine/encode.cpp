@@ -46,6 +46,7 @@ void Engine::advance_encoding(bool idle) {
     try {
       if (encoding.mark != nullptr) {
         const ModelTime time(counts_.model_ms);
+        const DoingScope waiting(loaded_->profile.get(), Doing::kJoin);
         if (idle) encoding.mark->wait();
         if (!encoding.mark->reached()) return;
       }
@@ -128,6 +129,10 @@ void Engine::queue_images(const std::vector<WantedImage>& batch) {
   Loaded::Encoding& encoding = loaded_->encoding;
   encoding.scope.emplace(loaded_->encoder_arena());
   encoding.begin = Clock::now();
+  if (backend.profile() != nullptr) backend.profile()->next_step();
+  const DoingScope preparing(backend.profile(), Doing::kHost);
+  // What is left of the images once they are seen, and where it goes.
+  const PlaceScope place(backend.profile(), Stage::kProjector);
   Sequence& first = *batch.front().sequence;
   std::vector<TraceTensor> recorded;
   const Trace trace = recorder(backend, recorded);
@@ -158,6 +163,8 @@ void Engine::queue_images(const std::vector<WantedImage>& batch) {
 // comes: work on one stream keeps its order.
 void Engine::upload_pixels(const ImageInput& image, const Tensor& rgb) {
   Backend& backend = loaded_->encoder();
+  const PlaceScope place(backend.profile(), Stage::kVision);
+  const DoingScope handing(backend.profile(), Doing::kJoin);
   if (!image.resize) {
     backend.upload(image.rgb.data(), rgb);
     return;
@@ -189,6 +196,7 @@ void Engine::encode_pixels(const Run& run, const std::vector<WantedImage>& batch
 // with it any more.
 void Engine::settle_encoding(bool ready) {
   Loaded::Encoding& encoding = loaded_->encoding;
+  const DoingScope waiting(loaded_->profile.get(), Doing::kJoin);
   try {
     if (const auto end = encoding.mark ? std::move(encoding.mark) : loaded_->encoder().mark()) end->wait();
   } catch (const Error&) {

@@ -40,6 +40,7 @@ void Engine::detach(const EventSink* sink) {
   cancels_.emplace_back(sink, std::nullopt);
   const auto gone = std::erase_if(in_flight_, [&](const auto& entry) { return entry.first == sink; });
   if (gone > 0 && in_flight_.empty()) interrupt_ = true;
+  if (profile_owner_ == sink && !profile_ending_) profile_ending_.emplace();
   wake_.notify_one();
 }
 

@@ -2,6 +2,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -73,9 +74,19 @@ class Engine {
 
   EngineStats stats() const;
 
+  /// Records what the engine's thread does, at most so many operations, whoever asked for it. `owner` is the
+  /// sink on whose behalf; when it detaches the profile ends. Throws Error(kOverloaded) while one is taken
+  /// and Error(kDisposed) once closed.
+  void start_profile(const EventSink* owner, size_t most_ops);
+  /// Ends the profile of that owner with the turn under way and gives what was recorded. Waits for that, so
+  /// not to be called where nothing may wait; null if `interrupt` is set meanwhile. Throws Error(kOption) if
+  /// there is none, Error(kDisposed) if the engine closes before.
+  std::unique_ptr<ProfileRecorder> stop_profile(const EventSink* owner, const std::atomic<bool>& interrupt);
+
  private:
   struct Loaded;
   struct Step;
+  using ProfilePromise = std::promise<std::unique_ptr<ProfileRecorder>>;
 
   void thread_main();
   void load_model();
@@ -87,6 +98,8 @@ class Engine {
   void end_late();
   void validate(const Sequence& sequence) const;
   void run_once();
+  void begin_profile(std::unique_ptr<ProfileRecorder> recorder);
+  void end_profile(ProfilePromise promise);
   bool run_step();
   EngineStats current_stats() const;
   void note_stats();
@@ -139,6 +152,9 @@ class Engine {
   bool ready_ = false;  ///< kReady was announced: who attaches from now on is told alone
   bool stopping_ = false;
   EngineStats stats_{};
+  const EventSink* profile_owner_ = nullptr;         ///< null: no profile is being taken
+  std::unique_ptr<ProfileRecorder> profile_wanted_;  ///< to begin
+  std::optional<ProfilePromise> profile_ending_;     ///< to end
 
   std::atomic<bool> interrupt_{false};
 

@@ -10,7 +10,13 @@ void Engine::announce(Event event) {
   {
     const std::lock_guard lock(mutex_);
     if (event.kind == Event::Kind::kReady) ready_ = true;
-    if (event.kind == Event::Kind::kClosed) closed_ = event;
+    if (event.kind == Event::Kind::kClosed) {
+      closed_ = event;
+      if (profile_ending_)
+        profile_ending_->set_exception(std::make_exception_ptr(
+            Error(ErrorCode::kDisposed, "the model was disposed while a profile was taken")));
+      profile_ending_.reset();
+    }
     listeners = listeners_;
   }
   for (const auto& listener : listeners) listener->deliver({event});

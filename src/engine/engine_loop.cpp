@@ -53,13 +53,24 @@ void Engine::end_all(const Event& closed) {
 // Waits for something to do. False when it is time to go.
 bool Engine::receive_commands() {
   std::unique_lock lock(mutex_);
-  wake_.wait(lock, [&] { return stopping_ || !inbox_.empty() || !cancels_.empty() || !sequences_.empty(); });
+  const auto is_wanted = [&] {
+    return stopping_ || !inbox_.empty() || !cancels_.empty() || !sequences_.empty() || profile_wanted_ ||
+           profile_ending_;
+  };
+  if (!is_wanted()) {
+    const DoingScope asleep(loaded_->profile.get(), Doing::kAsleep);
+    wake_.wait(lock, is_wanted);
+  }
   if (stopping_) return false;
   interrupt_ = false;
   auto arrived = std::exchange(inbox_, {});
   const auto cancels = std::exchange(cancels_, {});
+  auto profile_wanted = std::move(profile_wanted_);
+  auto profile_ending = std::exchange(profile_ending_, std::nullopt);
   lock.unlock();
 
+  if (profile_wanted) begin_profile(std::move(profile_wanted));
+  if (profile_ending) end_profile(std::move(*profile_ending));
   for (auto& sequence : arrived) receive(std::move(sequence));
   for (const auto& [sink, request] : cancels) cancel_now(sink, request);
   return true;
@@ -68,7 +79,7 @@ bool Engine::receive_commands() {
 // What could never run is refused at once.
 void Engine::receive(std::unique_ptr<Sequence> sequence) {
   Sequence& received = *sequence;
-  received.steps = loaded_->steps.get();
+  received.listeners = &loaded_->listeners;
   sequences_.emplace(std::pair(received.sink.get(), received.request.id), std::move(sequence));
   ErrorCode code{};
   std::string message;
@@ -163,6 +174,7 @@ void Engine::run_once() {
   }
   finished_.clear();
   if (loaded_->steps) loaded_->steps->flush();
+  const DoingScope telling(loaded_->profile.get(), Doing::kHost);
   // Who hears that its request has ended finds it in the figures.
   const Clock::time_point delivery = Clock::now();
   counts_.busy_ms += milliseconds(begin, delivery);

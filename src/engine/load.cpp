@@ -106,7 +106,10 @@ void Engine::load_model() {
                     count},
       .images = ImageCache(encoder, std::min(options_.image_cache, free_before / 8)),
       .steps = options_.step_trace.empty() ? nullptr : std::make_unique<StepTrace>(options_.step_trace),
+      .profile = nullptr,
+      .listeners = {},
       .encoding = {}});
+  loaded_->listeners.steps = loaded_->steps.get();
   info.load_ms = milliseconds(begin, Clock::now());
   {
     const std::lock_guard lock(mutex_);

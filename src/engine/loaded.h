@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 #include "engine/image_cache.h"
+#include "engine/phases.h"
 #include "engine/scheduler.h"
 #include "engine/step_trace.h"
 
@@ -25,7 +26,9 @@ struct Engine::Loaded {
       pictures;  ///< before they are resized; apart, because a recorded pass wants the same tensors each time
   Scheduler scheduler;
   ImageCache images;
-  std::unique_ptr<StepTrace> steps;  ///< null unless somebody wants to see them
+  std::unique_ptr<StepTrace> steps;          ///< null unless somebody wants to see them
+  std::unique_ptr<ProfileRecorder> profile;  ///< null unless one is taken
+  PhaseListeners listeners;                  ///< those two
 
   /// Images on their way through the vision tower.
   struct Encoding {

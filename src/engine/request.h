@@ -57,8 +57,9 @@ struct Request {
   int32_t prompt_logprobs = -1;  ///< the same of the prompt's tokens, which is then computed whole
   bool trace = false;            ///< keep the reference points of encoding and prefill
   int64_t raw_logits = 0;        ///< keep the logits of the first steps, before any warper
-  int32_t priority = 0;          ///< larger goes first; a level outweighs a minute of waiting
-  int64_t timeout = 0;           ///< milliseconds from submission to the end, else kOverloaded; 0: none
+  uint64_t salt = 0;     ///< what was computed for requests with another number does not serve this one
+  int32_t priority = 0;  ///< larger goes first; a level outweighs a minute of waiting
+  int64_t timeout = 0;   ///< milliseconds from submission to the end, else kOverloaded; 0: none
 };
 
 struct Timings {

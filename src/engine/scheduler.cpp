@@ -19,8 +19,9 @@ std::vector<int64_t> find_image_ends(const Sequence& sequence, int64_t tokens_pe
 
 }  // namespace
 
-ContentHash image_content(const ImageInput& image, const HashKey& key) {
+ContentHash image_content(const ImageInput& image, const HashKey& key, uint64_t salt) {
   SipHash hash(key);
+  hash.add_value(salt);
   hash.add_value(uint8_t{image.tokens.empty()});
   if (image.resize) hash.add_value(*image.resize);
   hash.add(image.rgb);
@@ -58,7 +59,7 @@ void Scheduler::add(Sequence& sequence, double now) {
   if (request.timeout > 0) sequence.deadline = now + static_cast<double>(request.timeout);
   sequence.image_ends = find_image_ends(sequence, options_.tokens_per_image);
   for (const ImageInput& image : request.images)
-    sequence.image_contents.push_back(image_content(image, options_.key));
+    sequence.image_contents.push_back(image_content(image, options_.key, request.salt));
   const int64_t whole = sequence.prompt_length / kKvBlock;
   extend_contents(sequence, whole);
   const int64_t visual = sequence.contents_visual;
@@ -92,7 +93,11 @@ void Scheduler::remove(Sequence& sequence) noexcept {
 // position counts as its image and its place in it.
 ContentHash Scheduler::content_after(Sequence& sequence, int64_t from, int64_t to) const {
   SipHash hash(options_.key);
-  if (!sequence.contents.empty()) hash.add_value(sequence.contents.back());
+  if (sequence.contents.empty()) {
+    hash.add_value(sequence.request.salt);
+  } else {
+    hash.add_value(sequence.contents.back());
+  }
   for (int64_t p = from; p < to; p++) {
     const int32_t token = sequence.token(p);
     hash.add_value(token);

@@ -130,6 +130,6 @@ class Scheduler {
 };
 
 /// What stands for an image: its pixels or its visual tokens.
-ContentHash image_content(const ImageInput& image, const HashKey& key);
+ContentHash image_content(const ImageInput& image, const HashKey& key, uint64_t salt = 0);
 
 }  // namespace honeybee

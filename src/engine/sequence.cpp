@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/phases.h"
 #include "engine/prompt_lookup.h"
-#include "engine/step_trace.h"
 
 namespace honeybee {
 
@@ -60,13 +60,12 @@ void Sequence::take(int32_t token) {
 }
 
 void Sequence::enter(Phase next) {
-  static constexpr const char* kNames[] = {"waiting", "images", "prefill", "decode", "finished"};
   double Timings::* const kTimings[] = {&Timings::queued_ms, &Timings::encode_ms, &Timings::prefill_ms,
                                         &Timings::decode_ms};
   const Clock::time_point now = Clock::now();
   const auto index = static_cast<size_t>(phase);
   if (phase != Phase::kFinished) timings.*kTimings[index] += milliseconds(since, now);
-  if (steps != nullptr) steps->phase(arrival, kNames[index], since, now);
+  if (listeners != nullptr) listeners->tell(arrival, phase, since, now);
   since = now;
   phase = next;
 }

@@ -13,7 +13,7 @@
 namespace honeybee {
 
 struct EncodedImage;
-class StepTrace;
+struct PhaseListeners;
 
 using Clock = std::chrono::steady_clock;
 
@@ -66,8 +66,8 @@ struct Sequence {
   std::vector<ContentHash> image_contents;            ///< of each image
   std::vector<std::shared_ptr<EncodedImage>> visual;  ///< of each image while prefill needs it, else null
 
-  StepTrace* steps = nullptr;  ///< told of its phases; null unless somebody wants to see them
-  Clock::time_point since;     ///< start of the current phase
+  const PhaseListeners* listeners = nullptr;  ///< told of its phases once it has arrived
+  Clock::time_point since;                    ///< start of the current phase
   Timings timings;
   std::vector<TraceTensor> trace;
   std::vector<float> raw_logits;

@@ -26,7 +26,8 @@ struct Engine::Step {
   std::vector<Sequence*> forked_of;  ///< of a twin, the sequence that computed its prompt; else null
   std::vector<int32_t> tables;       ///< block tables
   Sequence* traced = nullptr;
-  bool decodes = true;  ///< one row each, nothing traced or drafted: a shape that comes again and again
+  bool prefills = false;  ///< some of it
+  bool decodes = true;    ///< one row each, nothing traced or drafted: a shape that comes again and again
 
   // What came of it.
   std::vector<int32_t> tokens;             ///< for each wanted row
@@ -82,6 +83,7 @@ Engine::Step Engine::make_step(const std::vector<Share>& shares) const {
     const bool prefills = sequence.phase == Sequence::Phase::kPrefill;
     const bool trace_rows = prefills && sequence.traced();
     if (trace_rows) step.traced = &sequence;
+    if (prefills) step.prefills = true;
     if (prefills || !sequence.drafted.empty()) step.decodes = false;
     for (int64_t r = 0; r < share.rows; r++) {
       const int64_t ahead = sequence.computed + r + 1 - sequence.length();
@@ -144,15 +146,20 @@ int64_t Engine::pad(Step& step) const {
 // One step of the language model.
 void Engine::forward(const std::vector<Share>& shares) {
   const Clock::time_point begin = Clock::now();
+  ProfileRecorder* const profile = loaded_->profile.get();
+  if (profile != nullptr) profile->next_step();
+  const DoingScope preparing(profile, Doing::kHost);
+  Step step = make_step(shares);
+  const PlaceScope place(profile, step.prefills ? Stage::kPrefill : Stage::kDecode);
   for (const Share& share : shares) {
     for (const BlockCopy& copy : share.sequence->copies)
       loaded_->backend->copy_block(*loaded_->cache, copy.from, copy.to);
   }
-  Step step = make_step(shares);
   compute(step);
   if (loaded_->steps)
     loaded_->steps->step(begin, Clock::now(), describe(shares, step.wanting), current_stats());
   // From here on the step counts.
+  const DoingScope choosing(profile, Doing::kSample);
   counts_.steps++;
   for (const Share& share : shares) {
     share.sequence->copies.clear();
@@ -200,13 +207,19 @@ void Engine::compute(Step& step) {
   const Tensor tokens = run.arena.matrix(count, 1, Dtype::kI32);
   const Tensor x =
       run.arena.matrix(step.rows(), text.hidden_size, backend.activation_dtype(model.llama().dtype()));
-  backend.upload(step.ids.data(), ids);
-  backend.upload(step.wanted.data(), wanted);
-  loaded_->batch->set(step.row_begin, step.start, step.tables, bound);
-  std::vector<SamplingRow> choices;
-  for (size_t w = 0; w < step.wanted.size(); w++)
-    choices.push_back(step.wanting[w] ? step.wanting[w]->sampling_row(step.ahead[w]) : SamplingRow{});
-  loaded_->sampling->set(choices);
+  {
+    const DoingScope handing(backend.profile(), Doing::kJoin);
+    backend.upload(step.ids.data(), ids);
+    backend.upload(step.wanted.data(), wanted);
+    loaded_->batch->set(step.row_begin, step.start, step.tables, bound);
+  }
+  {
+    const DoingScope choosing(backend.profile(), Doing::kSample);
+    std::vector<SamplingRow> choices;
+    for (size_t w = 0; w < step.wanted.size(); w++)
+      choices.push_back(step.wanting[w] ? step.wanting[w]->sampling_row(step.ahead[w]) : SamplingRow{});
+    loaded_->sampling->set(choices);
+  }
   const auto network = [&] {
     model.llama().embed(run, ids, x);
     for (size_t s = 0; s < step.sequences.size(); s++) {
@@ -214,6 +227,7 @@ void Engine::compute(Step& step) {
     }
     run.watch("llm.embeds", {x.rows, x.cols}, x);
     model.llama().forward(run, x, *loaded_->batch, wanted, *loaded_->cache, logits);
+    const PlaceScope place(backend.profile(), Stage::kSample);
     backend.sample(logits, *loaded_->sampling, tokens);
   };
   if (records) {
@@ -222,6 +236,7 @@ void Engine::compute(Step& step) {
     network();
   }
 
+  const DoingScope waiting(backend.profile(), Doing::kJoin);
   step.tokens.resize(step.wanted.size());
   backend.download(tokens, step.tokens.data());
   std::vector<float> row(static_cast<size_t>(logits.cols));

@@ -93,7 +93,10 @@ Features ClipVision::encode(const Run& run, const Tensor& rgb, const std::vector
   const int64_t last = run.trace != nullptr ? config_.layers : needed;
   for (int64_t state = 0; state <= last; state++) {
     run.check_interrupt();
-    if (state > 0) forward(run, layers_[static_cast<size_t>(state - 1)], images, x);
+    if (state > 0) {
+      const PlaceScope place = run.in_layer(state - 1);
+      forward(run, layers_[static_cast<size_t>(state - 1)], images, x);
+    }
     run.watch("vision.layer." + std::to_string(state), {images, cells + 1, width}, x);
     for (size_t level = 0; level < layers.size(); level++) {
       if (layers[level] != state) continue;

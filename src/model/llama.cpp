@@ -98,6 +98,7 @@ void Llama::forward(const Run& run, const Tensor& x, const PagedBatch& batch, co
   const Tensor last = run.arena.matrix(count, config_.hidden_size, x.dtype);
   for (size_t i = 0; i < layers_.size(); i++) {
     run.check_interrupt();
+    const PlaceScope place = run.in_layer(static_cast<int64_t>(i));
     attend(run, layers_[i], static_cast<int64_t>(i), batch, cache, x);
     Tensor rows = x;
     if (i + 1 == layers_.size()) {

@@ -1,6 +1,8 @@
 #include "napi/model.h"
 
+#include "engine/profile_json.h"
 #include "napi/spec.h"
+#include "napi/thread_job.h"
 
 namespace honeybee {
 
@@ -62,7 +64,9 @@ void ModelHandle::define(Napi::Env env, Napi::Object exports) {
                                     InstanceMethod("cancel", &ModelHandle::cancel),
                                     InstanceMethod("dispose", &ModelHandle::dispose),
                                     InstanceMethod("info", &ModelHandle::info),
-                                    InstanceMethod("stats", &ModelHandle::stats)}));
+                                    InstanceMethod("stats", &ModelHandle::stats),
+                                    InstanceMethod("startProfile", &ModelHandle::start_profile),
+                                    InstanceMethod("stopProfile", &ModelHandle::stop_profile)}));
 }
 
 // new Model(spec, listener)
@@ -165,6 +169,33 @@ Napi::Value ModelHandle::stats(const Napi::CallbackInfo& info) {
     Napi::Object out = Napi::Object::New(info.Env());
     for (const auto& [name, value] : figures) out.Set(name, value);
     return out;
+  });
+}
+
+// startProfile(mostOps)
+Napi::Value ModelHandle::start_profile(const Napi::CallbackInfo& info) {
+  return guarded_call(info.Env(), [&]() -> Napi::Value {
+    require(state_->engine && !state_->released, ErrorCode::kDisposed, "the model has been disposed");
+    require(info[0].IsNumber() && info[0].As<Napi::Number>().Int64Value() > 0, ErrorCode::kOption,
+            "startProfile needs the most operations to record");
+    state_->engine->start_profile(state_->sink.get(),
+                                  static_cast<size_t>(info[0].As<Napi::Number>().Int64Value()));
+    return info.Env().Undefined();
+  });
+}
+
+// stopProfile() → Promise<JSON text>
+Napi::Value ModelHandle::stop_profile(const Napi::CallbackInfo& info) {
+  return guarded_call(info.Env(), [&]() -> Napi::Value {
+    require(state_->engine && !state_->released, ErrorCode::kDisposed, "the model has been disposed");
+    const auto json = std::make_shared<std::string>();
+    return run_on_thread(
+        info.Env(), "honeybee.profile",
+        [engine = state_->engine, sink = state_->sink, json](const std::atomic<bool>& interrupt) {
+          const auto recorder = engine->stop_profile(sink.get(), interrupt);
+          if (recorder) *json = profile_json(recorder->finish());
+        },
+        [json](Napi::Env env) -> Napi::Value { return Napi::String::New(env, *json); });
   });
 }
 

@@ -27,6 +27,8 @@ class ModelHandle final : public Napi::ObjectWrap<ModelHandle> {
   Napi::Value dispose(const Napi::CallbackInfo& info);
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value start_profile(const Napi::CallbackInfo& info);
+  Napi::Value stop_profile(const Napi::CallbackInfo& info);
 
   // Shared with the clean-up hook and the sink, which may outlive the wrapped object.
   std::shared_ptr<State> state_;

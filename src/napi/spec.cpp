@@ -193,6 +193,7 @@ Request read_request(const ObjectReader& r) {
   if (r.has("format")) request.format = read_format(r.value("format"));
   request.trace = r.boolean_or("trace", false);
   request.raw_logits = r.integer_or("rawLogits", 0);
+  request.salt = static_cast<uint64_t>(r.integer_or("salt", 0));
   request.priority = static_cast<int32_t>(r.integer_or("priority", 0));
   request.timeout = r.integer_or("timeout", 0);
   return request;

@@ -105,18 +105,24 @@ class CAbstractor final : public Projector {
     Tensor x = copy_of(run, features.levels.front(), features.levels.front().dtype);
     if (config_.prenorm) run.layer_norm(x, prenorm_, kPrenormEps, x);
     if (config_.pos_emb) run.backend.add(pos_emb_.tensor, x);
-    for (const Block& block : stage1_) x = block.forward(run, x, features.grid);
+    int64_t layer = 0;  // a block
+    for (const Block& block : stage1_) x = run_block(run, block, layer++, x, features.grid);
     run.watch("projector.stage1", {images, x.rows / images, x.cols}, x);
     const Tensor pooled = run.arena.matrix(images * tokens_.cells(), x.cols, x.dtype);
     run.backend.adaptive_avg_pool(x, features.grid, tokens_, pooled);
     run.watch("projector.pool", {images, tokens_.cells(), pooled.cols}, pooled);
     x = pooled;
-    for (const Block& block : stage2_) x = block.forward(run, x, tokens_);
+    for (const Block& block : stage2_) x = run_block(run, block, layer++, x, tokens_);
     run.watch("projector.stage2", {images, tokens_.cells(), x.cols}, x);
     return eos_.append(run, readout_.forward(run, x), images);
   }
 
  private:
+  static Tensor run_block(const Run& run, const Block& block, int64_t layer, const Tensor& x, Grid grid) {
+    const PlaceScope place = run.in_layer(layer);
+    return block.forward(run, x, grid);
+  }
+
   std::vector<Block> load_stage(WeightLoader& loader, const std::string& name, int64_t in,
                                 Dtype dtype) const {
     std::vector<Block> blocks;

@@ -51,6 +51,7 @@ class DAbstractor final : public Projector {
     run.watch("projector.reference_points", {queries, 2}, reference_.tensor);
     for (size_t i = 0; i < layers_.size(); i++) {
       run.check_interrupt();
+      const PlaceScope place = run.in_layer(static_cast<int64_t>(i));
       const std::string name = "projector.layer." + std::to_string(i + 1);
       forward(run, layers_[i], name, values, position, levels, images, x);
       run.watch(name, {images, queries, config_.hidden_size}, x);

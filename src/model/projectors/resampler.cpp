@@ -58,6 +58,7 @@ class Resampler final : public Projector {
     }
     for (size_t i = 0; i < layers_.size(); i++) {
       run.check_interrupt();
+      const PlaceScope place = run.in_layer(static_cast<int64_t>(i));
       forward(run, layers_[i], values, images, q);
       run.watch("projector.layer." + std::to_string(i + 1),
                 {images, config_.visual_tokens, config_.hidden_size}, q);
