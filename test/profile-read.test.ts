@@ -31,7 +31,10 @@ t.test("names the file, the field and what was expected", async (t) => {
     ["[]", /"format" must be "honeybee-profile"/],
     [spoilt((p) => (p.version = 2)), /"version" must be 1, not 2; read it with the honeybee that wrote it/],
     [spoilt((p) => delete p.device), /device must be a text, not absent/],
-    [spoilt((p) => (p.clock = "sundial")), /clock must be one of cycles, steady, cupti, events, none, not "sundial"/],
+    [
+      spoilt((p) => (p.clock = "sundial")),
+      /clock must be one of cycles, steady, cupti, events, none, not "sundial"/,
+    ],
     [spoilt((p) => (p.wallMs = -1)), /wallMs must be a number of milliseconds from 0, not -1/],
     [spoilt((p) => (p.roofs = 5)), /roofs must be an object, not 5/],
     [

@@ -7,7 +7,7 @@ import { serve } from "./support/http-server.js";
 
 type Operation = {
   security?: object[];
-  parameters?: { name: string }[];
+  parameters?: { name: string; in: string }[];
   responses: object;
   requestBody?: { content: Record<string, { schema: { $ref: string } }> };
 };
@@ -34,10 +34,14 @@ t.test("routes and document agree", async (t) => {
     const isOpen = JSON.stringify(operation.security) === "[{}]";
     t.equal((await ask({})).status === 401, !isOpen, `${name} needs a key or says that it does not`);
     const body = operation.requestBody?.content["application/json"]?.schema.$ref;
-    t.equal(body !== undefined, method === "post", `${name}: bodies are described`);
+    t.equal(
+      body !== undefined,
+      method === "post" && path !== "/debug/profile",
+      `${name}: bodies are described`,
+    );
     t.equal((await ask({ headers })).status, method === "post" ? 400 : 200, `${name} exists`);
     t.same(
-      operation.parameters?.map((parameter) => parameter.name) ?? [],
+      (operation.parameters ?? []).filter((each) => each.in === "path").map((each) => each.name),
       [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]),
       `${name}: parameters`,
     );

@@ -152,6 +152,7 @@ interface Operation {
   type?: string;
   open?: boolean;
   parameter?: string;
+  query?: Record<string, Schema>;
 }
 
 const OPERATIONS: Record<string, Operation> = {
@@ -197,6 +198,10 @@ const OPERATIONS: Record<string, Operation> = {
     request: "SamplingRequest",
     answer: "SamplingPoints",
   },
+  "POST /debug/profile": {
+    summary: "What the engine does for some seconds: a Chrome trace, a profile or a report",
+    query: { seconds: { type: "number" }, format: { enum: ["trace", "profile", "html"] } },
+  },
   "GET /health": { summary: "Whether the process should live on", answer: "Status", open: true },
   "GET /ready": { summary: "Whether a request would be taken on", answer: "Status", open: true },
   "GET /metrics": { summary: "Prometheus' text format", type: "text/plain", open: true },
@@ -224,7 +229,7 @@ export function openApiDocument(): Schema {
   };
 }
 
-function describe({ summary, request, answer, streams, type, open, parameter }: Operation): Schema {
+function describe({ summary, request, answer, streams, type, open, parameter, query }: Operation): Schema {
   const content = {
     ...(type ? { [type]: { schema: text } } : json(answer ? ref(answer) : { type: "object" })),
     ...(streams && { "text/event-stream": { schema: text } }),
@@ -233,6 +238,9 @@ function describe({ summary, request, answer, streams, type, open, parameter }: 
     summary,
     ...(open && { security: [{}] }),
     ...(parameter && { parameters: [{ name: parameter, in: "path", required: true, schema: text }] }),
+    ...(query && {
+      parameters: Object.entries(query).map(([name, schema]) => ({ name, in: "query", schema })),
+    }),
     ...(request && { requestBody: { required: true, content: json(ref(request)) } }),
     responses: { 200: { description: summary, content }, default: failure },
   };

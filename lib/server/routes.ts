@@ -8,6 +8,7 @@ import { countMessageTokens, messages } from "./messages.js";
 import { listModels, showModel } from "./models.js";
 import { openApi } from "./openapi.js";
 import { pageRoutes } from "./page.js";
+import { debugProfile } from "./profile.js";
 import { responses, responsesError } from "./responses.js";
 import type { Route } from "./router.js";
 import { showSamplingPoints } from "./sampling.js";
@@ -25,6 +26,7 @@ export const API_ROUTES: readonly Route[] = [
   { method: "POST", path: "/tokenize", handle: tokenize },
   { method: "POST", path: "/detokenize", handle: detokenize },
   { method: "POST", path: "/sampling_points", handle: showSamplingPoints },
+  { method: "POST", path: "/debug/profile", handle: debugProfile },
   { method: "GET", path: "/health", open: true, handle: health },
   { method: "GET", path: "/ready", open: true, handle: ready },
   { method: "GET", path: "/metrics", open: true, handle: metrics },
