@@ -7,6 +7,7 @@
 #include "cuda/products.h"
 #include "cuda/recordings.h"
 #include "cuda/staging.h"
+#include "device/meter.h"
 
 namespace honeybee {
 namespace {
@@ -62,9 +63,6 @@ class CudaBackend final : public Backend {
     HB_CUDA(cudaStreamSynchronize(cuda_.stream));
   }
 
-  void do_repeat(const std::string& key, const std::function<void()>& operations) override {
-    recordings_.repeat(key, operations);
-  }
   bool records() const override { return true; }
 
   std::unique_ptr<Mark> mark() override { return std::make_unique<EventMark>(cuda_.stream); }
@@ -77,6 +75,12 @@ class CudaBackend final : public Backend {
     return t.rows > 1 ? static_cast<size_t>(t.stride) * dtype_size(t.dtype) : row_bytes(t);
   }
 
+  void do_repeat(const std::string& key, const std::function<void()>& operations) override {
+    recordings_.repeat(key, operations);
+  }
+  std::unique_ptr<OpMeter> make_meter(ProfileRecorder& recorder) override {
+    return std::make_unique<cuda::Meter>(cuda_, recorder);
+  }
   std::unique_ptr<Weight> do_load_matrix(const RowSource& source, Dtype dtype) override {
     return cuda::load_matrix(cuda_, source, dtype);
   }

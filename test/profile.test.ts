@@ -163,6 +163,26 @@ t.test("one that is full says so and ends there", async (t) => {
   t.ok(Math.abs(sumOf(ops) + sumOf(gaps) - wallMs) <= 0.001 * wallMs, "its wall time ends there too");
 });
 
+t.test("the simulator counts, recorded steps too, and times nothing", async (t) => {
+  const simulated = await loadGolden("linear", { device: "simt", weights: "bf16", context: 64 });
+  t.teardown(() => simulated.dispose());
+  const { layers } = simulated.info.config.text;
+  const request = { prompt: "Hi", maxTokens: TOKENS, ignoreEos: true };
+  const { clock, roofs, ops, gaps } = await simulated.profile({ ...request, repeats: 1 });
+  t.same([clock, roofs, gaps], ["none", null, []]);
+  t.ok(ops.every(({ durationMs, counts }) => durationMs === null && counts));
+  for (let layer = 0; layer < layers - 1; layer++)
+    t.same(countIn(ops, "decode", layer), decoderLayer(TOKENS - 1), `decode, layer ${layer}`);
+  const named = (name: string, stage: Stage) => ops.filter((op) => op.name === name && op.stage === stage);
+  t.ok(
+    named("rms_norm", "decode").every(({ counts }) => counts!.instructions > 0),
+    "sums of rows take shuffles",
+  );
+  t.ok(named("copy", "prefill").every(({ counts }) => counts!.bytes === 0));
+  const [first, ...others] = named("rms_norm", "decode").map(({ counts }) => counts);
+  for (const counts of others) t.same(counts, first, "the same work, the same counts");
+});
+
 t.test("what cannot be profiled is said kindly", async (t) => {
   await refused(t, model.profile({ prompt: "a", repeats: 0 }), "ERR_OPTION", "repeats");
   await refused(t, model.profile({ prompt: "a", topK: -1 }), "ERR_OPTION", "topK");

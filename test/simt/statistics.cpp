@@ -17,6 +17,7 @@ struct Counted {
 };
 
 std::mutex mutex;
+Statistics all;
 
 std::map<std::string, Counted>& table() {
   static auto* const kernels = new std::map<std::string, Counted>;  // outlives every static that launches
@@ -43,6 +44,12 @@ void count_launch(const char* kernel, const Statistics& statistics) {
   Counted& counted = table()[kernel];
   counted.launches++;
   counted.sum += statistics;
+  all += statistics;
+}
+
+Statistics launched() {
+  const std::scoped_lock lock(mutex);
+  return all;
 }
 
 }  // namespace honeybee::simt

@@ -21,4 +21,7 @@ struct Statistics {
 /// Adds one launch of a kernel.
 void count_launch(const char* kernel, const Statistics& statistics);
 
+/// The sum over all launches of this process, whatever was reset.
+Statistics launched();
+
 }  // namespace honeybee::simt
