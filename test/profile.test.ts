@@ -136,6 +136,17 @@ t.test("repeats compute everything again", async (t) => {
   for (const repeat of repeats) t.same(Object.keys(repeat.ops).sort(), names);
   t.ok(Math.abs(Object.values(repeats[0]!.ops).reduce((a, b) => a + b) - (wallMs - sumOf(gaps))) < 1e-6);
   t.ok(roofs!.bytesPerSecond > 1e8 && roofs!.flopsPerSecond.f32! > 1e8, "measured on this machine");
+  for (const { durationMs, bytes, flops, dtype, ...op } of ops) {
+    const memory = (1000 * bytes) / roofs!.bytesPerSecond;
+    const compute = dtype === null ? 0 : (1000 * flops) / roofs!.flopsPerSecond[dtype]!;
+    const near = (a: number | null | undefined, b: number) => Math.abs(a! - b) <= 1e-9 * Math.abs(b);
+    const isTold =
+      near(op.gigabytesPerSecond, bytes / 1e6 / durationMs!) &&
+      near(op.gigaflopsPerSecond, flops / 1e6 / durationMs!) &&
+      near(op.rooflineShare, Math.max(memory, compute) / durationMs!) &&
+      op.roof === (memory > compute ? "memory" : "compute");
+    if (durationMs! > 0 && !isTold) t.fail(`${op.name} ${op.shape}`);
+  }
   const chat = { messages: [{ role: "user" as const, content: "Hello" }], repeats: 1, maxTokens: 1 };
   t.equal((await model.profile(chat)).ops.filter(({ stage }) => stage === "decode").length, 0);
 });
@@ -170,7 +181,11 @@ t.test("the simulator counts, recorded steps too, and times nothing", async (t) 
   const request = { prompt: "Hi", maxTokens: TOKENS, ignoreEos: true };
   const { clock, roofs, ops, gaps } = await simulated.profile({ ...request, repeats: 1 });
   t.same([clock, roofs, gaps], ["none", null, []]);
-  t.ok(ops.every(({ durationMs, counts }) => durationMs === null && counts));
+  t.ok(
+    ops.every(
+      ({ durationMs, counts, rooflineShare }) => durationMs === null && rooflineShare === null && counts,
+    ),
+  );
   for (let layer = 0; layer < layers - 1; layer++)
     t.same(countIn(ops, "decode", layer), decoderLayer(TOKENS - 1), `decode, layer ${layer}`);
   const named = (name: string, stage: Stage) => ops.filter((op) => op.name === name && op.stage === stage);

@@ -1,5 +1,6 @@
 import type { NativeProfile } from "../native.js";
 import { packageVersion } from "../native.js";
+import { reached } from "../profile/groups.js";
 import type { Profile, ProfileOp } from "../profile/types.js";
 import type { Engine } from "./engine.js";
 import type { Generation } from "./generation.js";
@@ -90,7 +91,7 @@ function assemble(
     wallMs,
     ...(full ? { isCut: true } : {}),
     roofs,
-    ops,
+    ops: ops.map((op) => ({ ...op, ...reached(op, roofs) })),
     gaps,
     phases,
     repeats: [],

@@ -41,6 +41,12 @@ export function groupOps(profile: Profile, keysOf: (op: ProfileOp) => string[]):
     );
 }
 
+/** What an operation reached. */
+export function reached(op: ProfileOp, roofs: ProfileRoofs | null) {
+  const { gigabytesPerSecond, gigaflopsPerSecond, rooflineShare, roof } = addUp([], [op], roofs);
+  return { gigabytesPerSecond, gigaflopsPerSecond, rooflineShare, roof };
+}
+
 /** Milliseconds of all of these; operations of the simulator take none. */
 export function totalMs(items: readonly { durationMs: number | null }[]): number {
   return items.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);

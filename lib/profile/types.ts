@@ -23,6 +23,12 @@ export interface ProfileOp {
   flops: number;
   /** The dtype that its products are computed in, whose rate is its compute roof; null where nothing is multiplied. */
   dtype: string | null;
+  /** What that work and time make, in files that honeybee writes; null where there is no time, or no roof to compare with. */
+  gigabytesPerSecond?: number | null;
+  gigaflopsPerSecond?: number | null;
+  /** Its least time below the roofs by its time, and which roof binds. */
+  rooflineShare?: number | null;
+  roof?: "memory" | "compute" | null;
   /**
    * Counted by the simulator, else absent, of what it executes itself: barriers, warp-wide operations (shuffles, ldmatrix,
    * mma) and asynchronous copies; bytes are those of ldmatrix and of the copies.
