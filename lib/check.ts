@@ -48,6 +48,8 @@ const NUMBERS: Record<string, NumberRule> = {
   maxImageBytes: { least: 1, most: 2 ** 29, integer: true },
   rate: { least: 0, most: 1e9, above: true },
   concurrency: { least: 1, most: 1_000_000, integer: true },
+  lockSeconds: { least: 0.1, most: 86_400 },
+  maxStalls: { least: 0, most: 1_000_000, integer: true },
 };
 
 export function optionError(message: string): HoneybeeError {

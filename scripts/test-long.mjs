@@ -11,6 +11,7 @@ import { machine, writeResult } from "./support/machine.mjs";
 import { buildNative } from "./support/native.mjs";
 import { main, run, ScriptError } from "./support/process.mjs";
 import { note, showProgress, since } from "./support/progress.mjs";
+import { provideRedis } from "./support/redis.mjs";
 import { closingLine, exitCode } from "./support/tests.mjs";
 import { buildTypeScript } from "./support/typescript.mjs";
 
@@ -40,6 +41,7 @@ async function runLong(file) {
 await main(async (names) => {
   await buildNative();
   await buildTypeScript();
+  await provideRedis();
   const files = filesBelow("dist/test/long", /\.long\.js$/);
   const unknown = names.find((name) => !files.some((file) => nameOf(file) === name));
   if (unknown) throw new ScriptError(`no long test ${unknown}; there are: ${files.map(nameOf).join(", ")}.`);

@@ -9,6 +9,7 @@
 import { buildGpuPrograms } from "./support/gpu-programs.mjs";
 import { buildNative } from "./support/native.mjs";
 import { main, ScriptError } from "./support/process.mjs";
+import { provideRedis } from "./support/redis.mjs";
 import { closingLine, exitCode, runNativeTests, runTapTests } from "./support/tests.mjs";
 import { buildTypeScript } from "./support/typescript.mjs";
 
@@ -21,6 +22,7 @@ await main(async (args) => {
   if (files.length === 0) await buildGpuPrograms();
   else await buildNative();
   await buildTypeScript();
+  if (files.length === 0 || files.some((file) => file.includes("queue"))) await provideRedis();
   const runs = [];
   if (files.length === 0) runs.push(await runNativeTests({ echo: args.includes("--variants") }));
   runs.push(await runTapTests(files));

@@ -17,6 +17,7 @@ import { run } from "./run.js";
 import { addServeOptions, serve } from "./serve.js";
 import { Interrupted } from "./terminal.js";
 import { tokenize } from "./tokenize.js";
+import { addWorkerOptions, worker } from "./worker.js";
 
 const USAGE = 2;
 const INTERRUPTED = 130;
@@ -67,6 +68,11 @@ function build(): Command {
   addServeOptions(
     addModelOptions(command("serve <model>", "OpenAI's and Anthropic's APIs over HTTP")),
   ).action(serve);
+  addWorkerOptions(
+    addModelOptions(
+      addGenerationOptions(addPromptOptions(command("worker <model>", "answers the jobs of a BullMQ queue"))),
+    ),
+  ).action(worker);
   addModelOptions(command("inspect [model]", "devices, and a model without loading it"))
     .option("--json", "one JSON document")
     .action(inspect);

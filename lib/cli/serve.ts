@@ -8,6 +8,7 @@ import { type ApiKey, createServer, type ServerOptions } from "../server/index.j
 import { parseKeys } from "../server/keys.js";
 import { checkServerOptions } from "../server/options.js";
 import { type ModelFlags, modelOptions, number } from "./options.js";
+import { stopSignal } from "./stop-signal.js";
 import { Interrupted, load, Notes } from "./terminal.js";
 
 export interface ServeFlags extends ModelFlags {
@@ -113,27 +114,4 @@ function closed(server: Server, now: AbortSignal): Promise<void> {
     now.addEventListener("abort", () => server.closeAllConnections());
     server.close(() => resolve());
   });
-}
-
-/** The first signal asks for an end, the second demands it; while a model loads the first does that too. */
-function stopSignal(): { asked: Promise<NodeJS.Signals>; now: AbortSignal } {
-  const controller = new AbortController();
-  let awaited = false;
-  let ask: (signal: NodeJS.Signals) => void;
-  const asked = new Promise<NodeJS.Signals>((resolve) => {
-    ask = resolve;
-  });
-  let signals = 0;
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (++signals > 1 || !awaited) controller.abort(new Interrupted());
-    ask(signal);
-  };
-  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
-  return {
-    get asked() {
-      awaited = true;
-      return asked;
-    },
-    now: controller.signal,
-  };
 }
