@@ -48,7 +48,9 @@ export class RedisServer {
 
   /** Resolves when it takes connections. */
   async start(): Promise<void> {
-    const options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--loglevel", "warning"];
+    // Whatever was answered is on the disk: "everysec", the default, may lose two seconds.
+    const durable = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+    const options = ["--bind", "127.0.0.1", ...durable, "--loglevel", "warning"];
     const more = this.password ? ["--requirepass", this.password] : [];
     const place = ["--port", String(this.port), "--dir", this.folder];
     this.child = spawn(redisProgram!, [...place, ...options, ...more], { stdio: "ignore" });
