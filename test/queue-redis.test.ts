@@ -62,10 +62,45 @@ t.test(
     t.equal(await producer.queue.getCompletedCount(), ids.length);
     t.same(states().slice(0, 2), [false, true]);
     const lost = states().filter((is) => !is).length;
-    t.ok(lost >= 3 && lost <= 6, `three times away, told ${lost} times and not at every try`);
+    t.ok(lost >= 3 && lost <= 9, `three times away, told ${lost} times and not at every try`);
     t.equal(worker.stats.failed, 0);
   },
 );
+
+t.test("a worker can be closed while Redis is away", needsRedis, async (t) => {
+  const redis = await RedisServer.start();
+  t.teardown(() => redis.stop());
+  const { said, log } = listener();
+  const away = () => said.at(-1)?.connected === false;
+  const idle = await startWorker(model, { url: redis.url, log });
+  await redis.kill();
+  await until(away);
+  await idle.close();
+  t.pass("at once, if it has nothing to tell");
+
+  await redis.start();
+  const producer = new Producer(redis.url);
+  t.teardown(() => producer.close());
+  const busy = await startWorker(model, { url: redis.url, log });
+  await producer.add("last", { ...SHORT, maxTokens: 300 });
+  await until(() => model.stats().running > 0);
+  await redis.kill();
+  await until(away);
+  const closed = busy.close();
+  await redis.start();
+  await closed;
+  t.equal(busy.stats.answered, 1, "or when the last answer is told");
+  t.match((await producer.ended("last")).returnvalue, { usage: { completionTokens: 300 } });
+
+  const stuck = await startWorker(model, { url: redis.url, log });
+  await producer.add("never", { ...SHORT, maxTokens: 1500 });
+  await until(() => model.stats().running > 0);
+  await redis.kill();
+  await until(away);
+  await stuck.close({ now: true });
+  await until(() => model.stats().running === 0);
+  t.pass("or without it, if it must be");
+});
 
 t.test("a worker that waits for Redis can be stopped", async (t) => {
   const redis = await RedisServer.reserve();

@@ -66,7 +66,11 @@ export async function worker(model: string, flags: WorkerFlags): Promise<void> {
     notes.say(`taking jobs from "${flags.name}" of ${withoutPassword(flags.queue)}`);
     const signal = await stopping.asked;
     notes.say("stopping: jobs at work are finished; the same signal again gives them back");
-    stopping.now.addEventListener("abort", () => taking?.close({ now: true }));
+    stopping.now.addEventListener("abort", async () => {
+      await taking?.close({ now: true });
+      // What BullMQ still waits for does not hold the process.
+      setTimeout(() => process.exit(), 1000).unref();
+    });
     await taking.close();
     if (signal === "SIGINT") throw new Interrupted();
   } finally {

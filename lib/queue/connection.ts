@@ -15,45 +15,76 @@ export function backOff(tries: number): number {
   return Math.round(whole * (0.5 + 0.5 * Math.random()));
 }
 
-/**
- * Connects to Redis, trying again for as long as nobody answers; a connection that is lost comes back the same way, and
- * what was asked meanwhile is sent then.
- *
- * @throws HoneybeeError ERR_OPTION if Redis wants another user or password; the signal's reason
- */
-export async function connect(
-  { Redis }: IoRedis,
-  url: string,
-  log: Log,
-  signal: AbortSignal | undefined,
-): Promise<Redis> {
-  signal?.throwIfAborted();
-  const redis = new Redis(url, {
-    maxRetriesPerRequest: null,
-    retryStrategy: backOff,
-    // A master that became a replica: the next connection finds the new one.
-    reconnectOnError: ({ message }) => message.startsWith("READONLY"),
-  });
-  tellConnection(redis, withoutPassword(url), log);
-  let abort: (() => void) | undefined;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      redis.once("ready", resolve);
-      redis.on("error", ({ message }: Error) => {
-        if (!REFUSED.test(message)) return;
-        const what = `${withoutPassword(url)} refuses this user or password: ${message}`;
-        reject(new HoneybeeError("ERR_OPTION", what));
-      });
-      abort = () => reject(signal?.reason);
-      signal?.addEventListener("abort", abort);
-    });
-  } catch (error) {
-    redis.disconnect();
-    throw error;
-  } finally {
-    if (abort) signal?.removeEventListener("abort", abort);
+/** The connections of a worker: one to ask, and those that BullMQ makes of it, to wait for jobs. */
+export class Connection {
+  private readonly all: Redis[];
+
+  private constructor(readonly redis: Redis) {
+    this.all = [redis];
+    const duplicate = redis.duplicate.bind(redis);
+    redis.duplicate = (options) => {
+      const copy = duplicate(options);
+      this.all.push(copy);
+      return copy;
+    };
   }
-  return redis;
+
+  /**
+   * Connects to Redis, trying again for as long as nobody answers; a connection that is lost comes back the same way, and
+   * what was asked meanwhile is sent then.
+   *
+   * @throws HoneybeeError ERR_OPTION if Redis wants another user or password; the signal's reason
+   */
+  static async open(
+    { Redis }: IoRedis,
+    url: string,
+    log: Log,
+    signal: AbortSignal | undefined,
+  ): Promise<Connection> {
+    signal?.throwIfAborted();
+    const redis = new Redis(url, {
+      maxRetriesPerRequest: null,
+      retryStrategy: backOff,
+      // A master that became a replica: the next connection finds the new one.
+      reconnectOnError: ({ message }) => message.startsWith("READONLY"),
+    });
+    const connection = new Connection(redis);
+    tellConnection(redis, withoutPassword(url), log);
+    let abort: (() => void) | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        redis.once("ready", resolve);
+        redis.on("error", ({ message }: Error) => {
+          if (!REFUSED.test(message)) return;
+          const what = `${withoutPassword(url)} refuses this user or password: ${message}`;
+          reject(new HoneybeeError("ERR_OPTION", what));
+        });
+        abort = () => reject(signal?.reason);
+        signal?.addEventListener("abort", abort);
+      });
+    } catch (error) {
+      connection.end();
+      throw error;
+    } finally {
+      if (abort) signal?.removeEventListener("abort", abort);
+    }
+    return connection;
+  }
+
+  /** Whether Redis can be told something now. */
+  get isReady(): boolean {
+    return this.redis.status === "ready";
+  }
+
+  /** Whether none of them waits for Redis to come back. */
+  get isWhole(): boolean {
+    return this.all.every(({ status }) => status === "ready" || status === "end");
+  }
+
+  /** For good; what waits to be sent is not sent any more. */
+  end(): void {
+    for (const redis of this.all) redis.disconnect();
+  }
 }
 
 /** Says when the connection is there and when it is lost, once each. */

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Job, Worker } from "bullmq";
-import type { Redis } from "ioredis";
+import type { Job } from "bullmq";
 import { answerOf } from "../batch/answers.js";
 import { describeFields, type RequestOptions, readRequest } from "../batch/request.js";
 import type { BatchRequest } from "../batch/types.js";
@@ -10,14 +9,17 @@ import type { Generation, GenerationResult } from "../model/generation.js";
 import type { ChatRequest, GenerateRequest, Model } from "../model/model.js";
 import { objectOf } from "../openai/fields.js";
 import { type Log, openLog } from "../server/log.js";
-import { connect } from "./connection.js";
+import { Connection } from "./connection.js";
 import { jobImages } from "./images.js";
 import { type CheckedWorker, checkWorkerOptions, type QueueWorkerOptions } from "./options.js";
 import { type BullMq, loadPackages } from "./packages.js";
 import { endOfAttempt, retriesOf } from "./retries.js";
+import { startTaking, type Taking } from "./taking.js";
 
 /** How often a job tells how far it is. */
 const PROGRESS_MS = 1000;
+/** How often a worker that stops looks whether Redis is back. */
+const POLL_MS = 50;
 /** How long a worker that must stop at once tries to give its jobs back. */
 const GIVE_BACK_MS = 5000;
 
@@ -42,7 +44,7 @@ export interface WorkerStats {
  */
 export class QueueWorker {
   readonly stats: WorkerStats = { answered: 0, failed: 0, retried: 0, givenBack: 0 };
-  private readonly worker: Worker<unknown, object>;
+  private readonly worker: Taking;
   private readonly requests: RequestOptions;
   /** Aborted when jobs at work are to be given back. */
   private readonly stopping = new AbortController();
@@ -52,15 +54,15 @@ export class QueueWorker {
   /** Used by startWorker. */
   constructor(
     private readonly model: WorkerModel,
-    private readonly redis: Redis,
+    private readonly connection: Connection,
     private readonly bullmq: BullMq,
     private readonly log: Log,
     options: CheckedWorker & { concurrency: number },
   ) {
     this.requests = { imageOf: jobImages(options.imageFolder), defaults: options.defaults };
-    const process = (job: Job, token?: string, signal?: AbortSignal) => this.process(job, token!, signal!);
-    this.worker = new bullmq.Worker<unknown, object>(options.name, process, {
-      connection: redis,
+    const process = (job: Job, token?: string, lost?: AbortSignal) => this.process(job, token!, lost!);
+    this.worker = startTaking(bullmq, options.name, process, {
+      connection: connection.redis,
       concurrency: options.concurrency,
       lockDuration: options.lockMs,
       stalledInterval: options.lockMs,
@@ -89,11 +91,23 @@ export class QueueWorker {
    */
   async close({ now = false }: { now?: boolean } = {}): Promise<void> {
     this.closing = true;
-    this.closed ??= this.worker.close().finally(() => this.redis.disconnect());
-    if (!now) return this.closed;
-    this.stopping.abort(new Error("the worker stops"));
-    await Promise.race([this.closed, sleep(GIVE_BACK_MS, undefined, { ref: false })]);
-    this.redis.disconnect();
+    if (now) this.stopping.abort(new Error("the worker stops"));
+    this.closed ??= this.finish();
+    await (now ? Promise.race([this.closed, sleep(GIVE_BACK_MS, undefined, { ref: false })]) : this.closed);
+    await this.worker.abandon();
+    this.connection.end();
+  }
+
+  /** BullMQ waits for what is at work, but also for a Redis that is away, where there is nothing to tell it. */
+  private async finish(): Promise<void> {
+    const { connection, worker, stopping } = this;
+    const isVain = () =>
+      worker.atWork === 0 ? !connection.isWhole : stopping.signal.aborted && !connection.isReady;
+    let over = false;
+    const closed = worker.close().finally(() => {
+      over = true;
+    });
+    while (!over && !isVain()) await Promise.race([closed, sleep(POLL_MS)]);
   }
 
   /** Answers a job. What it throws says what becomes of the job. */
@@ -181,11 +195,11 @@ export async function startWorker(model: WorkerModel, options: QueueWorkerOption
   }
   const { bullmq, ioredis } = await loadPackages();
   const log = openLog(checked.log);
-  const redis = await connect(ioredis, checked.url, log, checked.signal);
+  const connection = await Connection.open(ioredis, checked.url, log, checked.signal);
   try {
-    return new QueueWorker(model, redis, bullmq, log, { ...checked, concurrency });
+    return new QueueWorker(model, connection, bullmq, log, { ...checked, concurrency });
   } catch (error) {
-    redis.disconnect();
+    connection.end();
     throw error;
   }
 }
