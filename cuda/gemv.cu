@@ -1,41 +1,19 @@
-#include "cuda/any_value.h"
 #include "cuda/gemv.h"
-#include "cuda/warp.h"
+#include "cuda/gemv_tile.h"
 #include "device/launch.h"
-#include "device/ptx.h"
 
 namespace honeybee::cuda {
 
 /// Words are 16 bytes.
 struct GemvOperands {
-  const uint4* x;     ///< [rows, words]
-  int64_t x_stride;   ///< words
-  const uint4* w;     ///< [outputs, words], without gaps
-  const float* bias;  ///< [outputs] or null
-  void* y;            ///< [rows, outputs]
-  int64_t y_stride;   ///< elements
-  Dtype y_dtype;
-  bool accumulate;  ///< y += instead of y =
-  int rows;
+  const uint4* x;    ///< [y.rows, words]
+  int64_t x_stride;  ///< words
+  const uint4* w;    ///< [y.outputs, words], without gaps
   int words;
-  int64_t outputs;
+  LinearTarget y;
 };
 
 namespace {
-
-constexpr int kThreads = 256;
-constexpr int kWarps = kThreads / 32;
-// A tile is what mma.sync multiplies at once: 16 rows of the weight by 8 rows of x. In one step lane l of a
-// warp reads a word of rows l / 4 and l / 4 + 8 of the weight, so that four lanes take 64 bytes of a row; in
-// which order these k are added is the same for the weight and for x, and that is all that matters.
-constexpr int kTileOutputs = 16;
-constexpr int kTileRows = 8;
-constexpr int kStepWords = 4;
-// Words of a row that a warp takes at a time.
-constexpr int kBatchWords = 16;
-
-__device__ __forceinline__ int lane_group() { return static_cast<int>(threadIdx.x) % 32 / kStepWords; }
-__device__ __forceinline__ int lane_place() { return static_cast<int>(threadIdx.x) % kStepWords; }
 
 // How one lane of a warp multiplies a tile. Of 16-bit values it reads one row of x, and the tensor cores
 // bring each row of x together with each of the weight.
@@ -47,7 +25,7 @@ struct Tile {
 
   // Of the 8 rows from `first` on. Rows that do not exist repeat the last one; nobody stores their sums.
   __device__ static uint4 load(const GemvOperands& o, int first, int word, bool valid) {
-    const int row = min(first + lane_group(), o.rows - 1);
+    const int row = min(first + lane_group(), o.y.rows - 1);
     return valid ? o.x[row * o.x_stride + word] : uint4{};
   }
 
@@ -57,13 +35,8 @@ struct Tile {
     mma_16816(sums, {upper.z, lower.z, upper.w, lower.w}, x.z, x.w, T());
   }
 
-  // The sums of the warp, to target [8 rows][pitch].
   __device__ static void store(const float (&sums)[kSums], float* target, int pitch) {
-    float* const at = target + 2 * lane_place() * pitch + lane_group();
-    at[0] = sums[0];
-    at[pitch] = sums[1];
-    at[8] = sums[2];
-    at[pitch + 8] = sums[3];
+    store_tile(sums, target, pitch);
   }
 };
 
@@ -79,7 +52,7 @@ struct Tile<float> {
   };
 
   __device__ static Operand load(const GemvOperands& o, int first, int word, bool valid) {
-    return {o.x + first * o.x_stride + word, valid ? o.rows - first : 0};
+    return {o.x + first * o.x_stride + word, valid ? o.y.rows - first : 0};
   }
 
   __device__ static void add(const GemvOperands& o, const uint4& upper, const uint4& lower, const Operand& at,
@@ -150,23 +123,23 @@ __device__ __forceinline__ void add_steps(const GemvOperands& o, const uint4* co
 // warps take turns along k, 256 bytes of each row at a time, and their sums are added in one order, so that
 // the bits of a row do not depend on how many rows there are.
 template <class T, int kTiles>
-__global__ void __launch_bounds__(kThreads, Tile<T>::kBlocks) gemv_kernel(GemvOperands o) {
+__global__ void __launch_bounds__(kGemvThreads, Tile<T>::kBlocks) gemv_kernel(GemvOperands o) {
   constexpr int kRows = kTiles * kTileRows;
   constexpr int kOutputs = kTiles * kTileOutputs;
   // Steps whose words are on their way at once: 4 KiB a warp, 32 KiB a block.
   constexpr int kSteps = kBatchWords / kStepWords / kTiles;
-  constexpr int kPitch = kOutputs + 4;  // the lanes of a warp store to different banks
-  HB_SHARED(float, partial, [kWarps][kRows * kPitch]);
+  constexpr int kPitch = sums_pitch(kOutputs);
+  HB_SHARED(float, partial, [kGemvWarps][kRows * kPitch]);
 
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int64_t first = static_cast<int64_t>(blockIdx.x) * kOutputs;
   const uint4* w[2 * kTiles];
 #pragma unroll
   for (int i = 0; i < 2 * kTiles; i++)
-    w[i] = o.w + min(first + 8 * i + lane_group(), o.outputs - 1) * o.words;
+    w[i] = o.w + min(first + 8 * i + lane_group(), o.y.outputs - 1) * o.words;
 
   float sums[kTiles][kTiles][Tile<T>::kSums] = {};  // [rows][outputs]
-  for (int batch = warp * kBatchWords; batch < o.words; batch += kWarps * kBatchWords) {
+  for (int batch = warp * kBatchWords; batch < o.words; batch += kGemvWarps * kBatchWords) {
     const int end = min(batch + kBatchWords, o.words);
 #pragma unroll 1
     for (int begin = batch; begin < end; begin += kSteps * kStepWords) {
@@ -186,19 +159,7 @@ __global__ void __launch_bounds__(kThreads, Tile<T>::kBlocks) gemv_kernel(GemvOp
       Tile<T>::store(sums[r][i], target, kPitch);
     }
   }
-  __syncthreads();
-
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * kOutputs; i += kThreads) {
-    const int row = i / kOutputs;
-    const int64_t output = first + i % kOutputs;
-    if (row >= o.rows || output >= o.outputs) continue;
-    float sum = 0.0f;
-    for (int source = 0; source < kWarps; source++) sum += partial[source][row * kPitch + i % kOutputs];
-    if (o.bias != nullptr) sum += o.bias[output];
-    const int64_t at = row * o.y_stride + output;
-    if (o.accumulate) sum += load_as(o.y_dtype, o.y, at);
-    store_as(o.y_dtype, o.y, at, sum);
-  }
+  finish_sums<kRows, kOutputs>(partial, o.y, first, [](int64_t) { return 1.0f; });
 }
 
 namespace {
@@ -206,8 +167,8 @@ namespace {
 template <class T, int kTiles>
 void launch_gemv(Cuda& cuda, const GemvOperands& operands) {
   constexpr int64_t kOutputs = kTiles * kTileOutputs;
-  const auto blocks = static_cast<unsigned>((operands.outputs + kOutputs - 1) / kOutputs);
-  launch(gemv_kernel<T, kTiles>, blocks, kThreads, 0, cuda.stream, operands);
+  const auto blocks = static_cast<unsigned>((operands.y.outputs + kOutputs - 1) / kOutputs);
+  launch(gemv_kernel<T, kTiles>, blocks, kGemvThreads, 0, cuda.stream, operands);
 }
 
 }  // namespace
@@ -218,14 +179,8 @@ void gemv(Cuda& cuda, const Tensor& x, const RowMatrix& w, const Tensor* bias, c
     const GemvOperands operands{.x = static_cast<const uint4*>(x.data),
                                 .x_stride = x.stride / Vec<T>::kSize,
                                 .w = static_cast<const uint4*>(w.data()),
-                                .bias = bias != nullptr ? bias->row<float>(0) : nullptr,
-                                .y = y.data,
-                                .y_stride = y.stride,
-                                .y_dtype = y.dtype,
-                                .accumulate = accumulate,
-                                .rows = static_cast<int>(x.rows),
                                 .words = static_cast<int>(w.stride() / Vec<T>::kSize),
-                                .outputs = w.out()};
+                                .y = LinearTarget(bias, y, accumulate)};
     if (x.rows <= kTileRows) {
       launch_gemv<T, 1>(cuda, operands);
     } else {
