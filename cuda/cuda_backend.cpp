@@ -42,7 +42,9 @@ class CudaBackend final : public Backend {
 
   std::string description() const override { return description_; }
 
-  Dtype activation_dtype(Dtype weights) const override { return weights; }
+  Dtype activation_dtype(Dtype weights) const override {
+    return is_quantized(weights) ? Dtype::kBF16 : weights;
+  }
 
   std::unique_ptr<Memory> allocate(size_t bytes) override {
     return std::make_unique<cuda::DeviceMemory>(*cuda_.budget, bytes, cuda_.stream);

@@ -1,5 +1,6 @@
 #include "cuda/any_value.h"
 #include "cuda/chunk.h"
+#include "cuda/dequantize.h"
 #include "cuda/matrix.h"
 #include "cuda/ops.h"
 #include "device/launch.h"
@@ -35,7 +36,38 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+// y[i, order[k]] = scale · (code - zero) of place k of row ids[i], zeros where the id is outside; codes of
+// any format, y any floating dtype [ids, in]. For heads that are tied to the table: once a token, the launch
+// decides. A block of 256 threads an id, code by code.
+__global__ void __launch_bounds__(kThreads)
+    embed_codes_kernel(QuantizedRows table, Dtype format, int64_t table_rows, const int32_t* order,
+                       const int32_t* ids, void* y, Dtype y_dtype, int64_t y_stride, int64_t cols) {
+  const int64_t row = blockIdx.x;
+  const int64_t id = ids[row];
+  const bool inside = id >= 0 && id < table_rows;
+  const auto* const codes = reinterpret_cast<const uint8_t*>(table.codes + (inside ? id : 0) * table.words);
+  for (int64_t k = threadIdx.x; k < cols; k += kThreads) {
+    const CodePlace place = code_place(format, k);
+    const uint32_t code = codes[place.byte];
+    float value = 0.0f;
+    if (inside && format == Dtype::kInt4) {
+      const uint32_t group = table.groups[id * table.group_count + (k / kUnitColumns >> table.group_shift)];
+      value = group_scale(group) * (static_cast<float>(code >> place.shift & 15u) - group_zero(group));
+    } else if (inside) {
+      value = table.scales[id] *
+              (format == Dtype::kInt8 ? static_cast<float>(code) - 128.0f : float_of_e4m3(code));
+    }
+    store_as(y_dtype, y, row * y_stride + (order != nullptr ? order[k] : k), value);
+  }
+}
+
 void embed(Cuda& cuda, const Weight& table, const Tensor& ids, const Tensor& y) {
+  if (const auto* const codes = dynamic_cast<const QuantizedMatrix*>(&table)) {
+    launch(embed_codes_kernel, dim3(static_cast<unsigned>(y.rows)), kThreads, 0, cuda.stream, codes->rows(),
+           codes->dtype(), codes->out(), codes->order(), ids.row<int32_t>(0), y.data, y.dtype, y.stride,
+           y.cols);
+    return;
+  }
   const RowMatrix& matrix = row_matrix("embed", table);
   with_type(matrix.dtype(), [&]<class T>() {
     const bool words =

@@ -4,6 +4,7 @@
 #include "cuda/ops.h"
 #include "cuda/prepared_rows.h"
 #include "cuda/products.h"
+#include "cuda/quantized_linear.h"
 
 namespace honeybee::cuda {
 namespace {
@@ -30,6 +31,8 @@ void multiply_many(Cuda& cuda, const Tensor& x, const RowMatrix& w, const Tensor
 
 void multiply(Cuda& cuda, const char* op, const Tensor& x, const Weight& weight, const Tensor* bias,
               const Tensor& y, bool accumulate) {
+  if (const auto* const codes = dynamic_cast<const QuantizedMatrix*>(&weight))
+    return quantized_linear(cuda, x, *codes, bias, y, accumulate);
   const RowMatrix& w = row_matrix(op, weight);
   const Tensor words = prepared_rows(cuda, x, w.dtype(), w.stride());
   if (x.rows < kMatrixRows || cuda.batch_invariant) {

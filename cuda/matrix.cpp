@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cuda/ops.h"
+#include "cuda/quantized_matrix.h"
 #include "cuda/staging.h"
 
 namespace honeybee::cuda {
@@ -68,8 +69,7 @@ const RowMatrix& row_matrix(const char* op, const Weight& weight) {
 }
 
 std::unique_ptr<Weight> load_matrix(Cuda& cuda, const RowSource& source, Dtype dtype) {
-  require(!is_quantized(dtype), ErrorCode::kOption, "load_matrix: ", dtype_name(dtype),
-          " weights are not there on this device; choose auto, bf16 or f16, or the device cpu");
+  if (is_quantized(dtype)) return std::make_unique<QuantizedMatrix>(cuda, source, dtype);
   return std::make_unique<RowMatrix>(cuda, source, dtype);
 }
 

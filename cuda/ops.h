@@ -9,11 +9,11 @@
 /// group is one file, named like its twin in src/cpu. All work is queued on cuda.stream.
 namespace honeybee::cuda {
 
-// linear.cpp (gemv.cu, products.cpp)
+// linear.cpp (gemv.cu, products.cpp), quantized_linear.cpp (quantized_gemv.cu, quantized_matmul.cu)
 void linear(Cuda& cuda, const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y);
 void linear_add(Cuda& cuda, const Tensor& x, const Weight& w, const Tensor* bias, const Tensor& y);
 
-// matrix.cpp
+// matrix.cpp, quantized_matrix.cpp
 std::unique_ptr<Weight> load_matrix(Cuda& cuda, const RowSource& source, Dtype dtype);
 
 // embed.cu

@@ -12,8 +12,8 @@ import { withWeightFile } from "../lib/checkpoint/weight-file.js";
 import { native } from "../lib/native.js";
 import { openOps } from "../lib/ops/index.js";
 import { withTempFolder } from "./support/checkpoint-checks.js";
-import { goldenCase, loadGolden, relativeError } from "./support/golden-model.js";
-import { compareCase, traced } from "./support/model-goldens.js";
+import { relativeError } from "./support/golden-model.js";
+import { compareCase, compareCodes } from "./support/model-goldens.js";
 import { goldenPath } from "./support/paths.js";
 import { loadTensors } from "./support/safetensors.js";
 
@@ -107,37 +107,7 @@ t.test("GPTQ and AWQ checkpoints in f32, against the traces", async (t) => {
   for (const name of ["gptq", "awq"]) await compareCase(t, join("..", "quantization", name), "cpu");
 });
 
-t.test("GPTQ and AWQ checkpoints as they are stored", async (t) => {
-  for (const [name, parts] of [
-    ["gptq", { vision: "f16", projector: "f16", text: "int4", embedding: "f16", head: "f16" }],
-    ["awq", { vision: "bf16", projector: "bf16", text: "int4", embedding: "f16", head: "f16" }],
-  ] as const) {
-    const folder = join("..", "quantization", name);
-    const model = await loadGolden(folder, { weights: "auto" });
-    t.same(model.info.weights, parts, name);
-    t.match(model.info.layout, new RegExp(name));
-    const golden = goldenCase(folder);
-    const logits = (await traced(model, golden)).tensors.get("llm.logits")!;
-    const error = relativeError(logits.values, loadTensors(golden.trace).get("llm.logits")!.data);
-    // Misread zeros, nibbles or groups are off by 0.6 and more; 8-bit activations by about a hundredth.
-    t.ok(error > 0 && error <= 0.05, `${name}: logits off by ${error.toExponential(2)}`);
-    await model.dispose();
-  }
-});
-
-t.test("GPTQ and AWQ checkpoints where the device has no codes", async (t) => {
-  for (const name of ["gptq", "awq"]) {
-    const folder = join("..", "quantization", name);
-    await compareCase(t, folder, "simt");
-    const model = await loadGolden(folder, { device: "simt", weights: "auto" });
-    t.equal(model.info.weights.text, "f16", `${name}: auto makes halves of them`);
-    const golden = goldenCase(folder);
-    const logits = (await traced(model, golden)).tensors.get("llm.logits")!;
-    const error = relativeError(logits.values, loadTensors(golden.trace).get("llm.logits")!.data);
-    t.ok(error > 0 && error <= 0.05, `${name}: logits off by ${error.toExponential(2)}`);
-    await model.dispose();
-  }
-});
+compareCodes(t, "cpu");
 
 t.test("what is read of a quantized checkpoint", async (t) => {
   const { tensors, quantization } = await openCheckpoint(goldenPath("quantization", "gptq"));

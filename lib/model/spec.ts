@@ -25,14 +25,13 @@ const STORED: Record<StoredDtype, WeightDtype> = { F32: "bf16", BF16: "bf16", F1
 const SMALL_HEAD: Partial<Record<WeightDtype, WeightDtype>> = { int8: "int8", int4: "int8", fp8: "fp8" };
 
 /**
- * Auto keeps what is stored, but never more than two bytes a weight, and codes only on the CPU: elsewhere they become the
- * f16 that they stand for. D-Abstractors are exact under every choice. int8, int4 and fp8 are for the language model: vision
- * tower, projector and embeddings stay as with auto.
+ * Auto keeps what is stored, but never more than two bytes a weight. D-Abstractors are exact under every choice. int8, int4
+ * and fp8 are for the language model: vision tower, projector and embeddings stay as with auto.
  */
-export function partDtypes(resolved: ResolvedModel, weights = "auto", device = "cpu"): PartDtypes {
+export function partDtypes(resolved: ResolvedModel, weights = "auto"): PartDtypes {
   const { checkpoint, config } = resolved;
   const small = SMALL_HEAD[weights as WeightDtype];
-  const stored = (pattern: RegExp) => storedDtype(checkpoint, pattern, device === "cpu");
+  const stored = (pattern: RegExp) => storedDtype(checkpoint, pattern);
   const isAuto = weights === "auto" || small !== undefined;
   const part = (pattern: RegExp) => (isAuto ? stored(pattern) : (weights as WeightDtype));
   const isExact = config.projector?.type === "d-abs";
@@ -52,12 +51,12 @@ const EMBEDDING = /^llm\.embed_tokens\./;
  * The format that holds most elements of a part. Codes are kept only where all quantized matrices of the part have the
  * same format: making others of them would quantize twice.
  */
-function storedDtype(checkpoint: Checkpoint | undefined, pattern: RegExp, keepsCodes: boolean): WeightDtype {
+function storedDtype(checkpoint: Checkpoint | undefined, pattern: RegExp): WeightDtype {
   const elements = new Map<WeightDtype, number>();
   const quantized = new Set<WeightDtype>();
   for (const tensor of checkpoint?.tensors.values() ?? []) {
     if (!pattern.test(tensor.name)) continue;
-    const format = tensor.quantized && !keepsCodes ? "f16" : storedFormat(tensor);
+    const format = storedFormat(tensor);
     if (tensor.quantized) quantized.add(format);
     const count = tensor.shape.reduce((product, side) => product * side, 1);
     elements.set(format, (elements.get(format) ?? 0) + count);
@@ -82,7 +81,7 @@ export function nativeSpec(
   { device, library }: DeviceChoice = chooseDevice(options.device),
 ) {
   const { config, checkpoint, seed } = resolved;
-  const weights = partDtypes(resolved, options.weights, device);
+  const weights = partDtypes(resolved, options.weights);
   const common = {
     config: nativeConfig(config),
     weights,

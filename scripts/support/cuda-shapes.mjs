@@ -63,15 +63,26 @@ const PRODUCTS = {
   head: [({ vocabulary, hidden }) => [vocabulary, hidden], () => 1],
 };
 
-/** One tile takes up to 8 rows, two up to 16. */
-const gemv = ([type, tiles]) =>
+/** `work(rows, out, width)` of each product of decoding. One tile takes up to 8 rows, two up to 16. */
+const decodingProducts = (tiles, work) =>
   Object.entries(PRODUCTS).flatMap(([name, [shape, launches]]) =>
-    decoding(
-      (sizes, rows) => product(rows, ...shape(sizes), type),
-      launches,
-      tiles === "2" ? [15] : [1, 8],
-    ).map((work) => ({ ...work, label: `${work.label}: ${name}` })),
+    decoding((sizes, rows) => work(rows, ...shape(sizes)), launches, tiles === "2" ? [15] : [1, 8]).map(
+      (sized) => ({ ...sized, label: `${sized.label}: ${name}` }),
+    ),
   );
+
+/** Bytes of a weight: int4 in groups of 32. */
+const CODE_BYTES = { Int8Codes: 1, Fp8Codes: 1, Int4Codes: 1 / 2 + 4 / 32 };
+
+/** y = x wᵀ, bf16, with codes that are read once. */
+const quantizedProduct = (rows, out, width, codes) => ({
+  bytes: out * width * CODE_BYTES[codes] + 2 * rows * (out + width),
+  flops: 2 * rows * out * width,
+  unit: "tensor",
+});
+
+/** Not a part of the steps that the report adds up, whose weights are bf16. */
+const apart = (list) => list.map(({ decoder, times, ...work }) => work);
 
 /** Rows of logits, f32, read (or read and written) once. */
 const logits = (moved, flops, launches = 1) =>
@@ -117,12 +128,30 @@ export const KERNELS = {
     tower(({ rows, width }) => pass(rows * width, sizeOf(from) + sizeOf(to), 0)),
 
   // gemv.cu, embed.cu
-  gemv_kernel: gemv,
+  gemv_kernel: ([type, tiles]) =>
+    decodingProducts(tiles, (rows, out, width) => product(rows, out, width, type)),
   embed_kernel: ([type]) =>
     decoder(
       ({ hidden }, rows) => pass(rows * hidden, 2 * sizeOf(type), 0),
       () => 1,
     ),
+
+  embed_codes_kernel: () =>
+    apart(
+      decoding(
+        ({ hidden }, rows) => pass(rows * hidden, 3, 2),
+        () => 1,
+      ),
+    ),
+
+  // quantized_gemv.cu, quantized_matmul.cu, gather_columns.cu, fp8_linear.cu: around the product of gate and up
+  quantized_gemv_kernel: ([codes, tiles]) =>
+    apart(decodingProducts(tiles, (rows, out, width) => quantizedProduct(rows, out, width, codes))),
+  quantized_matmul_kernel: ([codes]) =>
+    prefill(({ ffn, hidden }, rows) => quantizedProduct(rows, 2 * ffn, hidden, codes)),
+  gather_columns_kernel: () => prefill(({ hidden }, rows) => pass(rows * hidden, 4, 0)),
+  quantize_rows_kernel: () => prefill(({ hidden }, rows) => pass(rows * hidden, 3, 10)),
+  scale_sums_kernel: () => prefill(({ ffn }, rows) => pass(rows * 2 * ffn, 6, 2)),
 
   // attention.cu: tensor tiles for the heads of the tower and of the Resampler, exact f32 for all
   attention_kernel: ([tile]) => {
@@ -225,14 +254,19 @@ const TILED = {
   decode_attention_kernel: { stages: 1, headDim: DECODER_DIM },
 };
 
+/** Two stages of 128 columns: 64 rows of x a row of warps, and 128 outputs. */
+const quantizedStages = ([codes, rowWarps]) =>
+  2 * (64 * Number(rowWarps) * 256 + 128 * (codes === "Int4Codes" ? 64 : 128));
+
 /**
  * Shared memory that a kernel's launcher asks for, which the compiled code does not tell: shared_bytes of
- * cuda/attention_tile.h and cuda/attention_plain.h.
+ * cuda/attention_tile.h and cuda/attention_plain.h, Stages of cuda/quantized_matmul.cu.
  *
  * @param {{base: string, args: string[]}} kernel
  * @returns {number} bytes of a block
  */
 export function dynamicShared({ base, args }) {
+  if (base === "quantized_matmul_kernel") return quantizedStages(args);
   if (!TILED[base]) return 0;
   const { stages, headDim } = TILED[base];
   const { kind, type, dim, warps } = tileOf(args[0]);

@@ -73,13 +73,15 @@ TEST_OP(linear_few_rows_stand_for_themselves) {
 
 // Products that a device records work with the values of each time.
 TEST_OP(linear_repeats) {
-  const Size size{20, 40, 24};
+  const Size size{20, 40, 32};
   Random random(23);
-  for (const Dtype weights : kWeights) {
+  for (const Dtype weights :
+       {Dtype::kF32, Dtype::kBF16, Dtype::kF16, Dtype::kInt8, Dtype::kInt4, Dtype::kFp8}) {
     const Dtype activations = backend.activation_dtype(weights);
-    const std::vector<float> w = rounded(random.normals(size.out * size.in, 0.1f), weights);
+    const Dtype stored = is_quantized(weights) ? Dtype::kF32 : weights;
+    const std::vector<float> w = rounded(random.normals(size.out * size.in, 0.1f), stored);
     const std::vector<float> bias = random.normals(size.out);
-    const auto matrix = backend.load_matrix(MatrixSource(size.out, size.in, weights, w), weights);
+    const auto matrix = backend.load_matrix(MatrixSource(size.out, size.in, stored, w), weights);
     Fixture fixture(backend);
     const Tensor tb = fixture.parameter(bias);
     const std::vector<float> nothing(static_cast<size_t>(size.rows * size.in), 0.0f);

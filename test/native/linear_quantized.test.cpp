@@ -12,11 +12,7 @@
 namespace honeybee::testing {
 namespace {
 
-// What the backend multiplies with.
-std::vector<Dtype> formats(const Backend& backend) {
-  if (backend.name() != "cpu") return {};
-  return {Dtype::kInt8, Dtype::kInt4, Dtype::kFp8};
-}
+constexpr Dtype kFormats[] = {Dtype::kInt8, Dtype::kInt4, Dtype::kFp8};
 
 constexpr int64_t kUnit = 32;  // values of a row that share a scale when they are rounded to 8 bits
 
@@ -33,6 +29,25 @@ std::vector<float> eights(Random& random, int64_t rows, int64_t cols) {
     }
   }
   return x;
+}
+
+// Numbers that keep their value when a row is rounded to e4m3 in units of its largest / 448, and in bf16 too.
+std::vector<float> e4m3s(Random& random, int64_t rows, int64_t cols) {
+  std::vector<float> x;
+  for (int64_t r = 0; r < rows; r++) {
+    const float step = std::exp2(static_cast<float>(random.below(7) - 8));
+    const int64_t largest = random.below(cols);
+    for (int64_t i = 0; i < cols; i++) {
+      const auto code = static_cast<uint8_t>(random.below(0x7f) | (random.below(2) << 7));
+      x.push_back(step * (i == largest ? -448.0f : float_from_fp8(code)));
+    }
+  }
+  return x;
+}
+
+// Activations that no device rounds beside weights of this format.
+std::vector<float> exact_rows(Dtype format, Random& random, int64_t rows, int64_t cols) {
+  return format == Dtype::kFp8 ? e4m3s(random, rows, cols) : eights(random, rows, cols);
 }
 
 // The values that a matrix has in a format.
@@ -54,7 +69,7 @@ void check_product(Backend& backend, const Weight& matrix, const std::vector<flo
                    int turn) {
   Random random(static_cast<uint64_t>(size.rows * 7919 + size.in * 31 + size.out));
   const Dtype activations = backend.activation_dtype(matrix.dtype());
-  const std::vector<float> x = eights(random, size.rows, size.in);
+  const std::vector<float> x = exact_rows(matrix.dtype(), random, size.rows, size.in);
   const std::vector<float> bias = turn % 2 == 0 ? random.normals(size.out) : std::vector<float>{};
   const bool add = turn % 3 == 0;
   std::vector<float> start(static_cast<size_t>(size.rows * size.out), 0.0f);
@@ -92,7 +107,7 @@ void check_format(Backend& backend, Dtype format, const Size& size, int turn) {
 
 TEST_OP(linear_quantized_hostile_sizes) {
   const int64_t sides[] = {1, 31, 32, 33, 63, 64, 65};
-  for (const Dtype format : formats(backend)) {
+  for (const Dtype format : kFormats) {
     int turn = 0;
     for (const int64_t in : sides) {
       for (const int64_t out : sides) {
@@ -104,25 +119,54 @@ TEST_OP(linear_quantized_hostile_sizes) {
 }
 
 TEST_OP(linear_quantized_every_number_of_rows) {
-  for (const Dtype format : formats(backend))
+  for (const Dtype format : kFormats)
     for (int64_t rows = 1; rows <= 20; rows++)
       check_format(backend, format, {rows, 96, 130}, static_cast<int>(rows));
 }
 
 TEST_OP(linear_quantized_long_rows) {
-  for (const Dtype format : formats(backend)) {
+  for (const Dtype format : kFormats) {
     check_format(backend, format, {3, 2500, 40}, 1);
     check_format(backend, format, {40, 1111, 70}, 2);
   }
 }
 
+// Where devices change from one kernel to another, at sides that no tile divides and at such as all do.
+TEST_OP(linear_quantized_around_tiles) {
+  int turn = 1;
+  for (const Dtype format : kFormats) {
+    for (const int64_t rows : {15, 16, 17, 64, 65, 100, 129})
+      check_format(backend, format, {rows, turn % 2 == 0 ? 384 : 300, turn % 3 == 0 ? 144 : 137}, turn++);
+  }
+}
+
+// What a sequence says does not depend on which others run beside it, where that is asked for.
+TEST_OP(linear_quantized_rows_stand_for_themselves) {
+  const auto invariant = current_device().make_invariant();
+  const Size size{37, 700, 48};
+  Random random(15);
+  for (const Dtype format : kFormats) {
+    const Dtype activations = invariant->activation_dtype(format);
+    const std::vector<float> w = random.normals(size.out * size.in, 0.1f);
+    const auto matrix = invariant->load_matrix(MatrixSource(size.out, size.in, Dtype::kF32, w), format);
+    Fixture fixture(*invariant);
+    const Tensor x = fixture.input(activations, size.rows, size.in,
+                                   rounded(random.normals(size.rows * size.in), activations));
+    const Tensor all = fixture.output(activations, size.rows, size.out);
+    invariant->linear(x, *matrix, nullptr, all);
+    for (const int64_t rows : {1, 7, 9, 17, 20}) {
+      const Tensor some = fixture.output(activations, rows, size.out);
+      invariant->linear(x.row_range(size.rows - rows, rows), *matrix, nullptr, some);
+      EXPECT_SAME_BITS(fixture.values(some), fixture.values(all.row_range(size.rows - rows, rows)));
+    }
+  }
+}
+
 // Codes that were made elsewhere stay what they are, in groups of any multiple of 32 and in any order.
 TEST_OP(linear_keeps_codes) {
-  if (formats(backend).empty()) return;
-  const std::vector<int32_t> none;
-  for (const int64_t group : {32, 64, 128, 320}) {
+  for (const int64_t group : {32, 64, 96, 128, 320}) {
     for (const bool ordered : {false, true}) {
-      const Size size{5, 320, 70};
+      const Size size{ordered ? 5 : 21, 320, 70};
       CodeLayout layout{.format = Dtype::kInt4, .group = group};
       for (int32_t i = 0; ordered && i < 320; i++) layout.order.push_back((i * 7 + 3) % 320);
       const CodedSource source(size.out, size.in, layout, 7);
@@ -152,7 +196,7 @@ TEST_OP(linear_keeps_codes) {
 
 // A tied head looks rows up in the same matrix, and finds exactly what its codes say.
 TEST_OP(embed_from_codes) {
-  for (const Dtype format : formats(backend)) {
+  for (const Dtype format : kFormats) {
     const int64_t out = 70;
     const int64_t in = 96;
     const CodedSource source(out, in, {.format = format, .group = format == Dtype::kInt4 ? 32 : in}, 11);
@@ -172,7 +216,6 @@ TEST_OP(embed_from_codes) {
 
 // Where activations are rounded to 8 bits a value is off by at most half a step of its unit, max |x| / 127.
 TEST_OP(linear_quantized_error_bound) {
-  if (formats(backend).empty()) return;
   const Size size{6, 500, 33};
   Random random(12);
   const Dtype activations = backend.activation_dtype(Dtype::kInt8);
@@ -207,38 +250,76 @@ TEST_OP(linear_quantized_error_bound) {
   }
 }
 
+// Many rows beside fp8 may be rounded to e4m3: a value is off by at most half a step of its 3 bits of
+// mantissa, |x| / 16, and one that is small beside the largest of its row by half of the smallest step.
+TEST_OP(linear_fp8_error_bound) {
+  const Size size{18, 500, 32};
+  Random random(16);
+  const Dtype activations = backend.activation_dtype(Dtype::kFp8);
+  std::vector<float> x = rounded(random.normals(size.rows * size.in), activations);
+  for (int64_t i = 0; i < size.in; i++) x[size.in + i] = 0.0f;
+  x[2 * size.in + 7] = 3000.0f;  // the others of its row become small
+  const std::vector<float> w = random.normals(size.out * size.in, 0.1f);
+  const std::vector<float> values = as_format(Dtype::kFp8, w, size);
+  const auto matrix = backend.load_matrix(MatrixSource(size.out, size.in, Dtype::kF32, w), Dtype::kFp8);
+  Fixture fixture(backend);
+  const Tensor y = fixture.output(Dtype::kF32, size.rows, size.out);
+  backend.linear(fixture.input(activations, size.rows, size.in, x), *matrix, nullptr, y);
+  const std::vector<float> actual = fixture.values(y);
+  for (int64_t r = 0; r < size.rows; r++) {
+    double most = 0.0;
+    for (int64_t k = 0; k < size.in; k++)
+      most = std::max(most, std::fabs(static_cast<double>(x[r * size.in + k])));
+    for (int64_t n = 0; n < size.out; n++) {
+      double exact = 0.0;
+      double bound = 1e-4;
+      for (int64_t k = 0; k < size.in; k++) {
+        const double value = x[r * size.in + k];
+        const double weight = values[n * size.in + k];
+        exact += value * weight;
+        bound += 1.001 * std::fabs(weight) * std::max(std::fabs(value) / 16.0, most / 448.0 * 0x1p-10);
+      }
+      EXPECT_TRUE(std::fabs(actual[r * size.out + n] - exact) <= bound);
+    }
+  }
+}
+
 // A row that went wrong says so, and its neighbours do not notice.
 TEST_OP(linear_quantized_rows_with_nan) {
-  const Size size{4, 96, 20};
   Random random(13);
-  const std::vector<float> w = random.normals(size.out * size.in);
-  for (const Dtype format : formats(backend)) {
-    const Dtype activations = backend.activation_dtype(format);
-    const auto matrix = backend.load_matrix(MatrixSource(size.out, size.in, Dtype::kF32, w), format);
-    for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
-      std::vector<float> x = eights(random, size.rows, size.in);
-      Fixture fixture(backend);
-      const Tensor clean = fixture.output(activations, size.rows, size.out);
-      const Tensor spoiled = fixture.output(activations, size.rows, size.out);
-      backend.linear(fixture.input(activations, size.rows, size.in, x), *matrix, nullptr, clean);
-      x[static_cast<size_t>(2 * size.in + 50)] = bad;
-      backend.linear(fixture.input(activations, size.rows, size.in, x), *matrix, nullptr, spoiled);
-      for (const int64_t row : {0, 1, 3})
-        EXPECT_SAME_BITS(fixture.values(spoiled.row_range(row, 1)), fixture.values(clean.row_range(row, 1)));
-      for (const float value : fixture.values(spoiled.row_range(2, 1))) EXPECT_TRUE(!std::isfinite(value));
+  for (const Size& size : {Size{4, 96, 20}, Size{19, 96, 32}}) {
+    const std::vector<float> w = random.normals(size.out * size.in);
+    for (const Dtype format : kFormats) {
+      const Dtype activations = backend.activation_dtype(format);
+      const auto matrix = backend.load_matrix(MatrixSource(size.out, size.in, Dtype::kF32, w), format);
+      for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+        std::vector<float> x = exact_rows(format, random, size.rows, size.in);
+        Fixture fixture(backend);
+        const Tensor clean = fixture.output(activations, size.rows, size.out);
+        const Tensor spoiled = fixture.output(activations, size.rows, size.out);
+        backend.linear(fixture.input(activations, size.rows, size.in, x), *matrix, nullptr, clean);
+        x[static_cast<size_t>(2 * size.in + 50)] = bad;
+        backend.linear(fixture.input(activations, size.rows, size.in, x), *matrix, nullptr, spoiled);
+        for (int64_t row = 0; row < size.rows; row++) {
+          const std::vector<float> values = fixture.values(spoiled.row_range(row, 1));
+          if (row != 2)
+            EXPECT_SAME_BITS(values, fixture.values(clean.row_range(row, 1)));
+          else
+            for (const float value : values) EXPECT_TRUE(!std::isfinite(value));
+        }
+      }
     }
   }
 }
 
 TEST_OP(linear_quantized_refusals) {
-  if (formats(backend).empty()) return;
   const CodedSource odd(8, 96, {.format = Dtype::kInt4, .group = 48}, 14);
   EXPECT_ERROR(backend.load_matrix(odd, Dtype::kInt4), ErrorCode::kOption, "groups of 48");
   const MatrixSource source(2, 4, Dtype::kF32, std::vector<float>(8, 1.0f));
   EXPECT_ERROR(backend.load_table(source, Dtype::kInt8), ErrorCode::kOption, "f32, bf16 or f16, not int8");
   EXPECT_ERROR(backend.load_matrix(source, Dtype::kU8), ErrorCode::kOption, "int4 or fp8, not u8");
   const MatrixSource nan(1, 2, Dtype::kF32, {1.0f, std::nanf("")});
-  for (const Dtype format : formats(backend))
+  for (const Dtype format : kFormats)
     EXPECT_ERROR(backend.load_matrix(nan, format), ErrorCode::kCheckpoint, "not a number");
 }
 

@@ -4,8 +4,9 @@
 
 #include "cuda_runtime.h"  // nvcc includes it by itself
 
-/// bfloat16 for the host: a float's upper half. Conversions are explicit and there is no arithmetic, so that
-/// kernels convert, compute in float and convert back, as they have to.
+/// bfloat16 for the host: a float's upper half. Conversions are explicit and there is no arithmetic but that on
+/// pairs which dequantizing needs, so that kernels convert, compute in float and convert back, as they have
+/// to.
 struct [[gnu::visibility("default")]] __nv_bfloat16 {
   uint16_t bits;
 
@@ -41,3 +42,13 @@ inline float __high2float(__nv_bfloat162 pair) { return static_cast<float>(pair.
 
 inline unsigned short __bfloat16_as_ushort(__nv_bfloat16 value) { return value.bits; }
 inline __nv_bfloat16 __ushort_as_bfloat16(unsigned short bits) { return std::bit_cast<__nv_bfloat16>(bits); }
+
+// One rounding: a float holds what rounding to 8 bits needs of the exact result.
+inline __nv_bfloat162 __hsub2(__nv_bfloat162 a, __nv_bfloat162 b) {
+  return __floats2bfloat162_rn(static_cast<float>(a.x) - static_cast<float>(b.x),
+                               static_cast<float>(a.y) - static_cast<float>(b.y));
+}
+inline __nv_bfloat162 __hmul2(__nv_bfloat162 a, __nv_bfloat162 b) {
+  return __floats2bfloat162_rn(static_cast<float>(a.x) * static_cast<float>(b.x),
+                               static_cast<float>(a.y) * static_cast<float>(b.y));
+}
