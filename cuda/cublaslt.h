@@ -22,8 +22,8 @@ enum class Status : int {
   kNotSupported = 15,
 };
 
-/// cudaDataType
-enum class DataType : int { kF32 = 0, kF16 = 2, kBf16 = 14 };
+/// cudaDataType. Of kE4m3 are only factors: A transposed, B not, sides and strides multiples of 16.
+enum class DataType : int { kF32 = 0, kF16 = 2, kBf16 = 14, kE4m3 = 28 };
 
 /// cublasComputeType_t; products in kF32 use no TF32.
 enum class ComputeType : int { kF32 = 68 };

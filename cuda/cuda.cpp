@@ -7,12 +7,22 @@ namespace honeybee::cuda {
 
 namespace {
 
+int attribute(cudaDeviceAttr which, int device) {
+  int value = 0;
+  HB_CUDA(cudaDeviceGetAttribute(&value, which, device));
+  return value;
+}
+
 // Selects the device for this thread and asks for its size.
 int use_device(int device) {
   HB_CUDA(cudaSetDevice(device));
-  int multiprocessors = 0;
-  HB_CUDA(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
-  return multiprocessors;
+  return attribute(cudaDevAttrMultiProcessorCount, device);
+}
+
+// As the architecture is called: 90 of sm_90.
+int architecture(int device) {
+  return 10 * attribute(cudaDevAttrComputeCapabilityMajor, device) +
+         attribute(cudaDevAttrComputeCapabilityMinor, device);
 }
 
 }  // namespace
@@ -20,6 +30,7 @@ int use_device(int device) {
 Cuda::Cuda(int index, std::shared_ptr<Budget> shared_budget, bool invariant)
     : device(index),
       multiprocessors(use_device(index)),
+      fp8_tensor_cores(architecture(index) >= 89),
       batch_invariant(invariant),
       budget(std::move(shared_budget)) {
   staging = std::make_unique<Staging>(stream);

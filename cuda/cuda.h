@@ -64,6 +64,7 @@ struct Cuda {
 
   const int device;
   const int multiprocessors;
+  const bool fp8_tensor_cores;  ///< sm_89 on
   const bool batch_invariant;  ///< products by kernels whose rows do not depend on each other, at their price
   const Stream stream;
   std::shared_ptr<Budget> budget;      ///< bytes that this backend may hold

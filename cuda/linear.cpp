@@ -25,7 +25,7 @@ void multiply_many(Cuda& cuda, const Tensor& x, const RowMatrix& w, const Tensor
     }
   }
   if (accumulate && !as_it_is) copy(cuda, y, target);
-  cuda.products->multiply(x, w, bias != nullptr ? &added : nullptr, target, accumulate);
+  cuda.products->multiply(x, w.data(), bias != nullptr ? &added : nullptr, target, accumulate);
   if (!as_it_is) copy(cuda, target, y);
 }
 

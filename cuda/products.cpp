@@ -17,6 +17,8 @@ lt::DataType data_type(Dtype dtype) {
       return lt::DataType::kBf16;
     case Dtype::kF16:
       return lt::DataType::kF16;
+    case Dtype::kFp8:
+      return lt::DataType::kE4m3;
     default:
       return lt::DataType::kF32;
   }
@@ -138,14 +140,14 @@ const Products::Plan& Products::plan(const Shape& shape) {
   return *(plans_[shape] = std::move(plan));
 }
 
-void Products::multiply(const Tensor& x, const RowMatrix& w, const Tensor* bias, const Tensor& y,
+void Products::multiply(const Tensor& x, const void* w, const Tensor* bias, const Tensor& y,
                         bool accumulate) {
   const Plan& chosen = plan({.rows = x.rows,
-                             .depth = w.stride(),
-                             .outputs = w.out(),
+                             .depth = x.cols,
+                             .outputs = y.cols,
                              .x_stride = x.stride,
                              .y_stride = y.stride,
-                             .factors = w.dtype(),
+                             .factors = x.dtype,
                              .sums = y.dtype,
                              .bias = bias != nullptr});
   if (bias != nullptr)
@@ -153,8 +155,8 @@ void Products::multiply(const Tensor& x, const RowMatrix& w, const Tensor* bias,
   void* const workspace = cuda_.scratch(kWorkspaceScratch, kWorkspaceBytes);
   const float alpha = 1.0f;
   const float beta = accumulate ? 1.0f : 0.0f;
-  HB_CUBLASLT(lt::functions().Matmul(handle_, chosen.operation, &alpha, w.data(), chosen.w, x.data, chosen.x,
-                                     &beta, y.data, chosen.y, y.data, chosen.y, &chosen.algo, workspace,
+  HB_CUBLASLT(lt::functions().Matmul(handle_, chosen.operation, &alpha, w, chosen.w, x.data, chosen.x, &beta,
+                                     y.data, chosen.y, y.data, chosen.y, &chosen.algo, workspace,
                                      kWorkspaceBytes, cuda_.stream));
 }
 

@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "cuda/cublaslt.h"
-#include "cuda/matrix.h"
+#include "cuda/cuda.h"
 
 namespace honeybee::cuda {
 
@@ -18,11 +18,11 @@ class Products {
   Products& operator=(const Products&) = delete;
 
   /// y = x wᵀ (+ bias), or y += x wᵀ (+ bias), with float sums rounded once; f32 is multiplied as f32. x
-  /// [rows, w.stride()] in the weight's dtype with zeros beyond w.in(), y [rows, w.out()] in that dtype or
-  /// f32, bias null or [1, w.out()] in y's dtype: cuBLASLt adds no other. Rows of x and y, and the bias,
-  /// begin at multiples of 16 bytes. What is chosen for a shape is kept, so only the first product of a shape
-  /// is slow.
-  void multiply(const Tensor& x, const RowMatrix& w, const Tensor* bias, const Tensor& y, bool accumulate);
+  /// [rows, depth] f32, bf16, f16 or fp8, w [y.cols, depth] of the same, rows one after another; y in that
+  /// dtype or f32, beside fp8 f32; bias null or [1, y.cols] in y's dtype: cuBLASLt adds no other. Rows of x,
+  /// w and y, and the bias, begin at multiples of 16 bytes; y.cols beside fp8 is a multiple of 16. What is
+  /// chosen for a shape is kept, so only the first product of a shape is slow.
+  void multiply(const Tensor& x, const void* w, const Tensor* bias, const Tensor& y, bool accumulate);
 
  private:
   /// All that the choice of an algorithm depends on.

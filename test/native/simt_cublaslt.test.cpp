@@ -99,6 +99,14 @@ TEST_SIMT(simt_cublaslt_multiplies_column_major) {
   }
 }
 
+TEST_SIMT(simt_cublaslt_multiplies_e4m3) {
+  const Simulation simulation;
+  const Types types{DataType::kE4m3, DataType::kF32};
+  compare({.types = types, .m = 16, .n = 1, .k = 16, .turn_a = true});
+  compare({.types = types, .m = 48, .n = 7, .k = 304, .turn_a = true});
+  compare({.types = types, .m = 32, .n = 5, .k = 64, .turn_a = true, .beta = 1, .in_place = true});
+}
+
 TEST_SIMT(simt_cublaslt_scales_adds_and_batches) {
   const Simulation simulation;
   for (const Types& types : kTypes) {

@@ -52,6 +52,17 @@ TEST_SIMT(simt_cublaslt_refuses_what_does_not_fit) {
   EXPECT_STATUS(products.choose(a, b, d, d), Status::kNotSupported);
   EXPECT_BLAS(products.choose(a, b, wide, wide));
 
+  // 8-bit factors: A transposed, sides of 16, sums that are no codes.
+  const Matrix codes(DataType::kE4m3, 32, 16), other(DataType::kE4m3, 32, 4), odd(DataType::kE4m3, 32, 8);
+  const Matrix floats(DataType::kF32, 16, 4), odd_floats(DataType::kF32, 8, 4);
+  const Matrix small(DataType::kE4m3, 16, 4);
+  Products eights;
+  EXPECT_STATUS(eights.choose(codes, other, floats, floats), Status::kInvalidValue);
+  EXPECT_BLAS(eights.set(lt::DescAttribute::kTransA, lt::Operation::kTranspose));
+  EXPECT_BLAS(eights.choose(codes, other, floats, floats));
+  EXPECT_STATUS(eights.choose(odd, other, odd_floats, odd_floats), Status::kNotSupported);
+  EXPECT_STATUS(eights.choose(codes, other, small, small), Status::kNotSupported);
+
   lt::Layout narrow = nullptr;
   EXPECT_BLAS(blas().MatrixLayoutCreate(&narrow, DataType::kBf16, 6, 5, 5));
   int found = 0;

@@ -32,7 +32,9 @@ inline const lt::Functions& blas() {
 
 #define EXPECT_BLAS(call) EXPECT_STATUS(call, Status::kSuccess)
 
-inline size_t value_size(DataType type) { return type == DataType::kF32 ? 4 : 2; }
+inline size_t value_size(DataType type) {
+  return type == DataType::kF32 ? 4 : type == DataType::kE4m3 ? 1 : 2;
+}
 
 inline float value_at(const std::byte* data, DataType type, int64_t i) {
   const std::byte* at = data + i * static_cast<int64_t>(value_size(type));
@@ -42,6 +44,7 @@ inline float value_at(const std::byte* data, DataType type, int64_t i) {
     std::memcpy(&number, at, 4);
     return number;
   }
+  if (type == DataType::kE4m3) return float_from_fp8(std::to_integer<uint8_t>(*at));
   std::memcpy(&bits, at, 2);
   return type == DataType::kBf16 ? __bfloat162float(__ushort_as_bfloat16(bits))
                                  : __half2float(__ushort_as_half(bits));
@@ -49,6 +52,10 @@ inline float value_at(const std::byte* data, DataType type, int64_t i) {
 
 inline void set_value(std::byte* data, DataType type, int64_t i, float value) {
   std::byte* at = data + i * static_cast<int64_t>(value_size(type));
+  if (type == DataType::kE4m3) {
+    *at = std::byte{fp8_from_float(value)};
+    return;
+  }
   const uint16_t bits = type == DataType::kBf16 ? __bfloat16_as_ushort(__float2bfloat16(value))
                                                 : __half_as_ushort(__float2half(value));
   std::memcpy(at, type == DataType::kF32 ? static_cast<const void*>(&value) : &bits, value_size(type));
@@ -60,7 +67,8 @@ class Matrix {
   Matrix(DataType type, int64_t rows, int64_t cols, lt::Order order = lt::Order::kColumn, int32_t batch = 1)
       : type(type), rows(rows), cols(cols), batch(batch), order(order) {
     const bool by_column = order == lt::Order::kColumn;
-    ld = (by_column ? rows : cols) + 3;
+    // Columns of 8-bit values begin at multiples of 16.
+    ld = (by_column ? rows : cols) + (type == DataType::kE4m3 ? 16 : 3);
     stride = ld * (by_column ? cols : rows) + 5;
     bytes_.assign(static_cast<size_t>(stride * batch) * value_size(type), std::byte{0xff});
     EXPECT_CUDA(cuda_malloc(&data, bytes_.size()));

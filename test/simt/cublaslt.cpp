@@ -39,6 +39,14 @@ bool complete(const MatrixLayout& layout) {
          layout.ld >= 0 && static_cast<uint64_t>(layout.ld) >= inner;
 }
 
+// What Ada and Hopper ask of 8-bit factors.
+bool takes_e4m3(const MatmulDescription& desc, const MatrixLayout& a, const MatrixLayout& b,
+                const Sizes& sizes) {
+  const bool sides = sizes.m % 16 == 0 && sizes.k % 16 == 0 && a.ld % 16 == 0 && b.ld % 16 == 0;
+  const bool columns = a.order == Order::kColumn && b.order == Order::kColumn;
+  return sides && columns && desc.trans_a == Operation::kTranspose && desc.trans_b == Operation::kNone;
+}
+
 Status check(Desc desc, Layout a, Layout b, Layout c, Layout d, Sizes& sizes) {
   if (desc == nullptr || a == nullptr || b == nullptr || c == nullptr || d == nullptr)
     return Status::kInvalidValue;
@@ -53,9 +61,10 @@ Status check(Desc desc, Layout a, Layout b, Layout c, Layout d, Sizes& sizes) {
     if (layout->rows != sizes.m || layout->cols != sizes.n) return Status::kInvalidValue;
   }
   const bool types = desc->compute == ComputeType::kF32 && desc->scale == DataType::kF32 &&
-                     a->type == b->type && c->type == d->type &&
+                     a->type == b->type && c->type == d->type && d->type != DataType::kE4m3 &&
                      (d->type == a->type || d->type == DataType::kF32);
-  if (!types) return Status::kNotSupported;
+  if (!types || (a->type == DataType::kE4m3 && !takes_e4m3(*desc, *a, *b, sizes)))
+    return Status::kNotSupported;
   // Other types of bias exist only beside 8-bit factors.
   if (desc->epilogue == Epilogue::kBias && desc->bias_type.value_or(d->type) != d->type)
     return Status::kNotSupported;

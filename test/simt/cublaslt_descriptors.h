@@ -47,6 +47,8 @@ constexpr size_t size_of(DataType type) {
     case DataType::kF16:
     case DataType::kBf16:
       return 2;
+    case DataType::kE4m3:
+      return 1;
   }
   return 0;
 }

@@ -4,6 +4,8 @@
 #include <cuda_fp16.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -20,6 +22,22 @@ constexpr int64_t kTileCols = 4;
 
 using Vector = float __attribute__((vector_size(16)));
 
+// Of every code: sign, 4 bits of exponent with bias 7, 3 of mantissa; 0x7f and 0xff are NaN.
+const std::array<float, 256>& e4m3_values() {
+  static const std::array<float, 256> values = [] {
+    std::array<float, 256> table{};
+    for (int code = 0; code < 256; code++) {
+      const int exponent = code >> 3 & 15, mantissa = code & 7;
+      const float magnitude = (code & 0x7f) == 0x7f ? NAN
+                              : exponent == 0       ? std::ldexp(static_cast<float>(mantissa), -9)
+                                              : std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
+      table[static_cast<size_t>(code)] = code < 128 ? magnitude : -magnitude;
+    }
+    return table;
+  }();
+  return values;
+}
+
 float load(const MatrixView& view, int64_t row, int64_t col) {
   const int64_t at = row * view.row_stride + col * view.col_stride;
   switch (view.type) {
@@ -29,6 +47,8 @@ float load(const MatrixView& view, int64_t row, int64_t col) {
       return __bfloat162float(static_cast<const __nv_bfloat16*>(view.data)[at]);
     case DataType::kF16:
       return __half2float(static_cast<const __half*>(view.data)[at]);
+    case DataType::kE4m3:
+      return e4m3_values()[static_cast<const uint8_t*>(view.data)[at]];
   }
   return 0;
 }
@@ -45,6 +65,8 @@ void store(const MatrixView& view, int64_t row, int64_t col, float value) {
     case DataType::kF16:
       static_cast<__half*>(view.data)[at] = __float2half(value);
       break;
+    case DataType::kE4m3:
+      break;  // never a result
   }
 }
 
