@@ -48,15 +48,16 @@ QuantizedMatrix::QuantizedMatrix(Cuda& cuda, const RowSource& source, Dtype form
   const CodeLayout layout = code_layout(source, format);
   group_ = kept_group(layout, in());
   group_count_ = format == Dtype::kInt4 ? count_groups(depth_, group_) : 1;
-  codes_ = device_memory(cuda, out() * code_bytes(format, depth_));
-  scales_ = device_memory(cuda, out() * group_count_ * static_cast<int64_t>(sizeof(uint32_t)));
-  if (!layout.order.empty()) order_ = device_memory(cuda, in() * static_cast<int64_t>(sizeof(int32_t)));
   try {
-    if (order_ != nullptr)
+    codes_ = device_memory(cuda, out() * code_bytes(format, depth_));
+    scales_ = device_memory(cuda, out() * group_count_ * static_cast<int64_t>(sizeof(uint32_t)));
+    if (!layout.order.empty()) {
+      order_ = device_memory(cuda, in() * static_cast<int64_t>(sizeof(int32_t)));
       cuda.staging->upload(order_->data(), order_->bytes(), layout.order.data(), order_->bytes(), 1);
+    }
     load(cuda, source, std::min(layout.group, in()));
   } catch (...) {
-    // The rows that are on their way have to arrive before their memory goes.
+    // What is on its way has to arrive before its memory goes.
     cudaStreamSynchronize(cuda.stream);
     throw;
   }
@@ -81,8 +82,7 @@ void QuantizedMatrix::load(Cuda& cuda, const RowSource& source, int64_t source_g
     std::fill(packed.begin(), packed.end(), uint8_t{0});
     // The bytes of int8 and fp8 lie alike.
     const auto pack = dtype() == Dtype::kInt4 ? pack_row<Dtype::kInt4> : pack_row<Dtype::kInt8>;
-    for (int64_t r = 0; r < count; r++)
-      pack(codes.data() + r * in(), in(), packed.data() + r * row_bytes);
+    for (int64_t r = 0; r < count; r++) pack(codes.data() + r * in(), in(), packed.data() + r * row_bytes);
     send(cuda, *codes_, begin, row_bytes, packed.data(), count);
     if (dtype() != Dtype::kInt4) {
       send(cuda, *scales_, begin, sizeof(float), scales.data(), count);

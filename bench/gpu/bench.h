@@ -16,12 +16,16 @@ struct Bench {
   Backend& backend;
   size_t device_memory;  ///< bytes that the device has
   const Workload& workload;
-  Dtype weights;
+  Dtype weights;  ///< of the decoder's layers
   DeviceRates rates;
   Report& report;
   RandomStore store{1};
   size_t weight_bytes = 0;  ///< of everything loaded so far
 
+  /// Of everything else: codes are for the decoder.
+  Dtype floats() const { return is_quantized(weights) ? Dtype::kBF16 : weights; }
+  /// Of the decoder's head: logits deserve more than 4 bits.
+  Dtype head() const { return weights == Dtype::kInt4 ? Dtype::kInt8 : weights; }
   /// The dtype of the KV cache: f32 beside f32 weights, else bf16.
   Dtype kv_dtype() const { return weights == Dtype::kF32 ? Dtype::kF32 : Dtype::kBF16; }
 

@@ -134,7 +134,7 @@ class DecoderBench::Step {
 DecoderBench::DecoderBench(Bench& bench)
     : bench_(bench),
       loader_(progress_loader(bench, "decoder")),
-      llama_(bench.workload.text, loader_, WeightDtypes::all(bench.weights), longest(bench.workload), &bench.backend) {
+      llama_(bench.workload.text, loader_, {bench.floats(), bench.floats(), bench.weights, bench.floats(), bench.head()}, longest(bench.workload), &bench.backend) {
   bench.weight_bytes += loader_.packed_bytes();
 }
 
@@ -148,7 +148,7 @@ void DecoderBench::prefill(int64_t tokens) const {
   bench_.measure(row, [&](Row& done) {
     done.seconds = time_prefill(tokens);
     done.work = decoder_work(bench_.workload.text, {tokens, 1, tokens * (tokens + 1) / 2, tokens},
-                             bench_.weights, bench_.kv_dtype());
+                             {bench_.weights, bench_.head(), bench_.kv_dtype()});
     const Ceiling roof = ceiling(done.work, bench_.rates);
     done.share = roof.seconds / done.seconds;
     done.of = roof.rate;
@@ -167,7 +167,7 @@ void DecoderBench::decode(int64_t sequences) {
     done.seconds = time_decode(sequences);
     done.work =
         decoder_work(bench_.workload.text, {sequences, sequences, sequences * context, sequences * context},
-                     bench_.weights, bench_.kv_dtype());
+                     {bench_.weights, bench_.head(), bench_.kv_dtype()});
     const Ceiling roof = ceiling(done.work, bench_.rates);
     done.share = roof.seconds / done.seconds;
     done.of = roof.rate;

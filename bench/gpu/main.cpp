@@ -13,10 +13,12 @@ int bench(const Options& options) {
   const Workload workload = make_workload(options.model, options.tiny);
   const OpenDevice device = open_device(options.device);
   const Machine machine = describe_machine(describe_device(options.device), options.commit);
-  Report report(options.results, result_name("gpu-bench-" + options.model, machine),
+  const std::string format = is_quantized(options.weights) ? dtype_name(options.weights) + std::string("-") : "";
+  Report report(options.results, result_name("gpu-bench-" + format + options.model, machine),
                 workload.title + ", random weights in " + dtype_name(options.weights), machine);
   std::fprintf(stderr, "measuring the rates of %s\n", device.backend->description().c_str());
-  const DeviceRates rates = measure_rates(*device.backend, options.weights, workload.rates);
+  const DeviceRates rates = measure_rates(*device.backend, is_quantized(options.weights) ? Dtype::kBF16 : options.weights,
+                                          workload.rates);
   report.rates(rates);
 
   Bench bench{.backend = *device.backend,

@@ -6,10 +6,11 @@ namespace honeybee::gpu {
 namespace {
 
 Dtype parse_dtype(const std::string& name) {
-  for (const Dtype dtype : {Dtype::kBF16, Dtype::kF16, Dtype::kF32}) {
+  for (const Dtype dtype :
+       {Dtype::kBF16, Dtype::kF16, Dtype::kF32, Dtype::kInt8, Dtype::kInt4, Dtype::kFp8}) {
     if (name == dtype_name(dtype)) return dtype;
   }
-  fail(ErrorCode::kOption, "--weights ", name, ": expected bf16, f16 or f32");
+  fail(ErrorCode::kOption, "--weights ", name, ": expected bf16, f16, f32, int8, int4 or fp8");
 }
 
 }  // namespace
@@ -19,7 +20,7 @@ const char* const kUsage =
     "[--tiny]\n"
     "Measures a random Honeybee of the real shape: image encoding, both abstractors, prefill, decoding.\n"
     "  --device NAME    cuda (default), cuda:N, simt, cpu\n"
-    "  --weights DTYPE  bf16 (default), f16, f32\n"
+    "  --weights DTYPE  bf16 (default), f16, f32; int8, int4, fp8 of the decoder, beside bf16\n"
     "  --results DIR    where the table (.md) and its rows (.jsonl) go; bench/results by default\n"
     "  --commit ID      the source's version, where there is no git to ask\n"
     "  --tiny           the same rows at sizes of a few dozen, to test this program\n";

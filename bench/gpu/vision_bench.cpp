@@ -28,13 +28,13 @@ void upload_noise(Backend& backend, const Tensor& rgb) {
 VisionBench::VisionBench(Bench& bench)
     : bench_(bench),
       loader_(progress_loader(bench, "vision")),
-      vision_(bench.workload.vision, loader_, bench.weights) {
+      vision_(bench.workload.vision, loader_, bench.floats()) {
   const Workload& workload = bench.workload;
   const ProjectorInput input{workload.vision.hidden_size, workload.vision.grid()};
   abstractors_.push_back(
-      {"c-abs", kCAbstractorAim, make_projector(workload.c_abs, input, loader_, bench.weights)});
+      {"c-abs", kCAbstractorAim, make_projector(workload.c_abs, input, loader_, bench.floats())});
   abstractors_.push_back(
-      {"d-abs", kDAbstractorAim, make_projector(workload.d_abs, input, loader_, bench.weights)});
+      {"d-abs", kDAbstractorAim, make_projector(workload.d_abs, input, loader_, bench.floats())});
   bench.weight_bytes += loader_.packed_bytes();
 }
 
@@ -51,7 +51,7 @@ void VisionBench::run(int64_t images) const {
   double tower_seconds = 0.0;
   bench_.measure(row("vit", "ViT-L/14"), [&](Row& tower) {
     tower.seconds = tower_seconds = time_tower(images);
-    tower.work = vision_work(bench_.workload.vision, images, bench_.weights);
+    tower.work = vision_work(bench_.workload.vision, images, bench_.floats());
     const Ceiling roof = ceiling(tower.work, bench_.rates);
     tower.share = roof.seconds / tower.seconds;
     tower.of = roof.rate;

@@ -3,9 +3,17 @@
 namespace honeybee::gpu {
 namespace {
 
+// Of a weight; int4 in groups of 32 with 4 bytes each.
+double weight_bytes(Dtype dtype) {
+  return dtype == Dtype::kInt4 ? 0.5 + 4.0 / 32.0 : static_cast<double>(dtype_size(dtype));
+}
+
 class Counter {
  public:
-  explicit Counter(Dtype weights) : weight_bytes_(static_cast<double>(dtype_size(weights))) {}
+  explicit Counter(Dtype weights) : weight_bytes_(weight_bytes(weights)) {}
+
+  /// Of the products from here on.
+  void set_weights(Dtype weights) { weight_bytes_ = weight_bytes(weights); }
 
   /// `count` weights [out, in], each multiplied with `rows` rows.
   void product(int64_t rows, int64_t in, int64_t out, int64_t count = 1) {
@@ -38,19 +46,20 @@ Work vision_work(const VisionConfig& vision, int64_t images, Dtype weights) {
   return counter.work;
 }
 
-Work decoder_work(const TextConfig& text, const DecoderRows& rows, Dtype weights, Dtype kv) {
+Work decoder_work(const TextConfig& text, const DecoderRows& rows, const DecoderDtypes& dtypes) {
   const int64_t q = text.heads * text.head_dim;
   const int64_t kv_width = text.kv_heads * text.head_dim;
-  Counter counter(weights);
+  Counter counter(dtypes.layers);
   counter.product(rows.rows, text.hidden_size, q + 2 * kv_width, text.layers);
   counter.product(rows.rows, q, text.hidden_size, text.layers);
   counter.product(rows.rows, text.hidden_size, text.intermediate_size, 3 * (text.layers - 1));
   // Behind the last attention only the rows whose logits are wanted go on.
   counter.product(rows.last, text.hidden_size, text.intermediate_size, 3);
+  counter.set_weights(dtypes.head);
   counter.product(rows.last, text.hidden_size, text.vocab_size);
   counter.attention(rows.pairs, q, text.layers);
   counter.work.bytes +=
-      static_cast<double>(rows.cached * 2 * kv_width * text.layers) * static_cast<double>(dtype_size(kv));
+      static_cast<double>(rows.cached * 2 * kv_width * text.layers) * static_cast<double>(dtype_size(dtypes.kv));
   return counter.work;
 }
 

@@ -22,7 +22,13 @@ struct DecoderRows {
   int64_t pairs = 0;
   int64_t cached = 0;
 };
-Work decoder_work(const TextConfig& text, const DecoderRows& rows, Dtype weights, Dtype kv);
+/// Of the decoder's weights, and of its KV cache.
+struct DecoderDtypes {
+  Dtype layers;
+  Dtype head;
+  Dtype kv;
+};
+Work decoder_work(const TextConfig& text, const DecoderRows& rows, const DecoderDtypes& dtypes);
 
 /// The roofline (Williams, Waterman and Patterson 2009): the shortest time at these rates and which of them
 /// sets it.

@@ -1,6 +1,7 @@
 // Products with int8, int4 and fp8 weights against loops in double.
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "coded_source.h"
 #include "expected.h"
@@ -191,6 +192,47 @@ TEST_OP(linear_keeps_codes) {
     const CodedSource source(size.out, size.in, {.format = format, .group = size.in}, 9);
     const auto matrix = backend.load_matrix(source, format);
     check_product(backend, *matrix, source.values(), size, 1);
+  }
+}
+
+// x and y of each dtype beside codes of each, in their order and another: logits are f32, and a checkpoint
+// may mix.
+TEST_OP(linear_quantized_of_mixed_dtypes) {
+  Random random(17);
+  std::vector<CodeLayout> layouts = {{.format = Dtype::kInt8, .group = 72},
+                                     {.format = Dtype::kFp8, .group = 72},
+                                     {.format = Dtype::kInt4, .group = 32},
+                                     {.format = Dtype::kInt4, .group = 32}};
+  for (int32_t i = 0; i < 72; i++) layouts.back().order.push_back((i * 5 + 3) % 72);
+  for (const Size& size : {Size{5, 72, 32}, Size{18, 72, 32}}) {
+    const std::vector<float> none(static_cast<size_t>(size.rows * size.out), 0.0f);
+    for (const CodeLayout& layout : layouts) {
+      const CodedSource source(size.out, size.in, layout, 18);
+      const auto matrix = backend.load_matrix(source, layout.format);
+      std::vector<float> x = exact_rows(layout.format, random, size.rows, size.in);
+      // In whatever order columns share a unit.
+      for (float& value : x) value = layout.order.empty() ? value : value < 0.0f ? -127.0f : 127.0f;
+      for (const Dtype of_x : activation_dtypes(backend)) {
+        for (const Dtype of_y : activation_dtypes(backend)) {
+          Fixture fixture(backend);
+          const Tensor y = fixture.output(of_y, size.rows, size.out);
+          backend.linear(fixture.input(of_x, size.rows, size.in, x), *matrix, nullptr, y);
+          const Expected wanted =
+              expected(of_y, [&]<class T>() { return product<T>(x, source.values(), {}, none, size); });
+          EXPECT_CLOSE(fixture.values(y), wanted.values, wanted.tolerance);
+        }
+      }
+    }
+  }
+}
+
+// What quantizing is for. Of int4 in groups of 32 a scale and a zero come to the half byte.
+TEST_OP(linear_quantized_is_small) {
+  const MatrixSource source(256, 1024, Dtype::kF32, std::vector<float>(256 * 1024, 0.5f));
+  const std::pair<Dtype, double> limits[] = {{Dtype::kInt8, 1.01}, {Dtype::kInt4, 0.63}, {Dtype::kFp8, 1.01}};
+  for (const auto& [format, limit] : limits) {
+    const auto bytes = static_cast<double>(backend.load_matrix(source, format)->bytes());
+    EXPECT_TRUE(bytes <= limit * 256 * 1024);
   }
 }
 
