@@ -5,6 +5,8 @@ import { packageVersion } from "../native.js";
 import { nearest } from "../nearest.js";
 import { addBatchOptions, batch } from "./batch.js";
 import { bench } from "./bench.js";
+import { benchOp } from "./bench-op.js";
+import { addBenchOpOptions } from "./bench-op-options.js";
 import { addBenchOptions } from "./bench-options.js";
 import { chat } from "./chat.js";
 import { convert } from "./convert.js";
@@ -35,6 +37,8 @@ function build(): Command {
   const program = new Command("honeybee")
     .description("Honeybee vision-language models. MODEL is a checkpoint's folder or random:NAME.")
     .version(packageVersion())
+    // `bench` and `bench op` have options of one name: each takes those behind it.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const command = (name: string, description: string) =>
@@ -82,7 +86,14 @@ function build(): Command {
     .option("--raw", "the prompt exactly as given")
     .option("--json", "one JSON document")
     .action(tokenize);
-  addBenchOptions(command("bench <model>", "image encoding, prefill and decode, medians")).action(bench);
+  const benchCommand = addBenchOptions(
+    command("bench <model>", "image encoding, prefill and decode, medians"),
+  )
+    .enablePositionalOptions()
+    .action(bench);
+  addBenchOpOptions(
+    benchCommand.command("op <name>").description("one operation alone, by shape, dtype and device"),
+  ).action(benchOp);
   addProfileOptions(
     addAskingOptions(
       addModelOptions(
@@ -110,8 +121,9 @@ function build(): Command {
 function usage(program: Command, error: CommanderError): string {
   const unknown = /unknown option '(--[\w-]+)/.exec(error.message)?.[1];
   const name = /unknown command '([^']+)'/.exec(error.message)?.[1];
-  const chosen = program.commands.find((command) => command.name() === process.argv[2]);
-  const options = (chosen ?? program).options.map(({ long }) => long ?? "");
+  const find = (command: Command, word: string | undefined) =>
+    command.commands.find((each) => each.name() === word) ?? command;
+  const options = find(find(program, process.argv[2]), process.argv[3]).options.map(({ long }) => long ?? "");
   const hint = unknown
     ? nearest(unknown, options)
     : name

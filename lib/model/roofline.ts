@@ -1,8 +1,7 @@
 import { chooseDevice } from "../devices.js";
 import { awaitNative, type NativeRates, native } from "../native.js";
-import { type LeastTime, leastTime } from "../profile/roofline.js";
+import { type LeastTime, leastTime, type Work } from "../profile/roofline.js";
 import type { ProfileRoofs } from "../profile/types.js";
-import type { Cost } from "./cost.js";
 import type { ModelOptions } from "./options.js";
 import type { WeightDtype } from "./spec.js";
 
@@ -51,7 +50,7 @@ export function roofsOf(rates: Rates): ProfileRoofs {
 }
 
 /** @param ms measured time of work that costs `cost`; `rates` has every dtype that it computes in */
-export function achieved(cost: Cost, rates: Rates, ms: number): Achieved {
+export function achieved(cost: Work, rates: Rates, ms: number): Achieved {
   const { leastMs, ...least } = leastTime(cost, roofsOf(rates))!;
   const flops = Object.values(cost.flops).reduce((sum, count) => sum + count, 0);
   return {

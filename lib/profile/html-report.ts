@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { packageRoot } from "../native.js";
 import { escaped, jsonIsland } from "./html.js";
 import { gapsTable, layersTable, operationsTable, requestsTable, stagesTable } from "./html-tables.js";
-import { explained, roofText } from "./profile-table.js";
+import { explained } from "./profile-table.js";
 import { rooflinePlot } from "./roofline-plot.js";
 import { enclosing, opTracks, tracks } from "./tracks.js";
 import type { Profile } from "./types.js";
+import { roofText } from "./units.js";
 
 /**
  * A profile as one HTML file that needs nothing else and may load nothing else: a timeline, a roofline plot, tables by

@@ -1,7 +1,7 @@
 import { columns } from "./columns.js";
 import { byOperation, groupGaps, groupOps, type OpGroup, totalMs } from "./groups.js";
 import type { Profile } from "./types.js";
-import { byteRate, flopRate, grouped, percent, rooflineText } from "./units.js";
+import { grouped, percent, rooflineText, roofText } from "./units.js";
 
 /**
  * A profile for a terminal: operations grouped by name and stage, the longest first, then the gaps, and how much of the
@@ -40,14 +40,6 @@ function timeLines(profile: Profile): string[] {
 export function explained({ ops, gaps, wallMs }: Profile): string {
   const share = (ms: number) => (wallMs > 0 ? percent(ms / wallMs) : "–");
   return `ops ${share(totalMs(ops))} + gaps ${share(totalMs(gaps))} of ${wallMs.toFixed(1)} ms`;
-}
-
-/** "memory 20.1 GB/s, products 100.0 GFLOP/s in f32" */
-export function roofText({ bytesPerSecond, flopsPerSecond }: NonNullable<Profile["roofs"]>): string {
-  const products = Object.entries(flopsPerSecond).map(
-    ([dtype, rate]) => `${flopRate(rate / 1e9)} in ${dtype}`,
-  );
-  return `memory ${byteRate(bytesPerSecond / 1e9)}, products ${products.join(", ")}`;
 }
 
 function rates({ gigabytesPerSecond, gigaflopsPerSecond, rooflineShare, roof }: OpGroup): string[] {

@@ -1,11 +1,11 @@
 import { byOperation, groupOps } from "./groups.js";
 import { escaped } from "./html.js";
 import type { Profile, ProfileRoofs } from "./types.js";
-import { byteRate, flopRate, rooflineText } from "./units.js";
+import { byteRate, flopRate, rooflineText, roofText } from "./units.js";
 
 const WIDTH = 520;
 const HEIGHT = 360;
-const EDGE = { left: 58, right: 24, top: 16, bottom: 44 };
+const EDGE = { left: 58, right: 46, top: 16, bottom: 44 };
 const LARGEST_DOT = 13;
 
 /** Where a number stands along an axis of powers of ten. */
@@ -51,7 +51,7 @@ export function rooflinePlot(profile: Profile): string {
     `<figure><svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Roofline plot: ${dots.length} operations; the table By operation has their numbers">` +
     [...gridLines(x, y), ...roofLines(roofs, x, y), ...circles].join("\n") +
     "</svg><figcaption>Numbers are those of the table by operation; the area of a dot is its time. Operations that " +
-    "multiply nothing and move no bytes have no dot.</figcaption></figure>"
+    `multiply nothing have no dot. Roofs: ${escaped(roofText(roofs))}.</figcaption></figure>`
   );
 }
 
@@ -103,13 +103,14 @@ function roofLines(roofs: ProfileRoofs, x: Axis, y: Axis): string[] {
   const highest = Math.max(...gigaflops(roofs));
   const point = (intensity: number, rate: number) =>
     `${x.place(intensity).toFixed(1)} ${y.place(rate).toFixed(1)}`;
-  const lines = Object.entries(roofs.flopsPerSecond).map(([dtype, flops]) => {
+  let lastLabel = Number.POSITIVE_INFINITY;
+  const products = Object.entries(roofs.flopsPerSecond).sort(([, a], [, b]) => a - b);
+  const lines = products.map(([dtype, flops]) => {
     const rate = flops / 1e9;
-    const ridge = rate / gigabytes;
-    const line = `<path class="roof" d="M${point(ridge, rate)}L${point(10 ** x.most, rate)}"/>`;
-    // Behind the ridge and below the roof, where fast operations seldom are.
-    const [left, below] = [Math.min(x.place(ridge) + 4, WIDTH - EDGE.right - 120), y.place(rate) + 15];
-    return `${line}<text x="${left.toFixed(1)}" y="${below.toFixed(1)}">${escaped(dtype)} ${flopRate(rate)}</text>`;
+    // Roofs may lie close together, their names must not.
+    lastLabel = Math.min(y.place(rate) + 4, lastLabel - 13);
+    const label = `<text x="${WIDTH - EDGE.right + 5}" y="${lastLabel.toFixed(1)}">${escaped(dtype)}</text>`;
+    return `<path class="roof" d="M${point(rate / gigabytes, rate)}L${point(10 ** x.most, rate)}"/>${label}`;
   });
   const memory = `<path class="roof" d="M${point(start, start * gigabytes)}L${point(highest / gigabytes, highest)}"/>`;
   const [left, below] = [x.place(start) + 16, y.place(start * gigabytes) + 3];

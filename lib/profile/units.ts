@@ -1,3 +1,5 @@
+import type { ProfileRoofs } from "./types.js";
+
 /** Numbers with their units, as people read them. */
 
 export const milliseconds = (ms: number): string => `${ms.toFixed(ms < 1 ? 3 : 1)} ms`;
@@ -20,3 +22,11 @@ export function rooflineText(share: number | null, roof: string | null): string 
 
 /** "1,234,567", whatever the language of the machine. */
 export const grouped = (count: number): string => count.toLocaleString("en-US");
+
+/** "memory 20.1 GB/s, products 100.0 GFLOP/s in f32" */
+export function roofText({ bytesPerSecond, flopsPerSecond }: ProfileRoofs): string {
+  const products = Object.entries(flopsPerSecond).map(
+    ([dtype, rate]) => `${flopRate(rate / 1e9)} in ${dtype}`,
+  );
+  return `memory ${byteRate(bytesPerSecond / 1e9)}, products ${products.join(", ")}`;
+}
