@@ -3,14 +3,15 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
-import { difference } from "../lib/cli/bench-op.js";
-import type { OpReport } from "../lib/cli/bench-op-report.js";
+import { benchOp, difference } from "../lib/cli/bench-op.js";
+import type { BenchOpFlags } from "../lib/cli/bench-op-options.js";
+import { markdown, type OpReport } from "../lib/cli/bench-op-report.js";
 import { Maker, OP_CASES, readShape, type Sizes, shapeText } from "../lib/cli/op-cases/index.js";
 import { devices, type FloatDtype, type KvCache, type Matrix, type Ops, openOps } from "../lib/ops/index.js";
 import { Ops as OpsClass } from "../lib/ops/ops.js";
 import { repositoryRoot } from "./support/paths.js";
 
-async function benchOp(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+async function command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   const main = join(repositoryRoot, "dist", "lib", "cli", "main.js");
   try {
     return { code: 0, ...(await promisify(execFile)(process.execPath, [main, "bench", "op", ...args])) };
@@ -191,32 +192,27 @@ t.test("shapes read as they are written", (t) => {
 t.test("--json: shapes, dtypes and devices, and numbers that add up", async (t) => {
   const hasSimulator = devices().some(({ name }) => name === "simt");
   const places = hasSimulator ? ["cpu", "simt"] : ["cpu"];
-  const { code, stdout, stderr } = await benchOp(
-    ...["linear", "--shape", "rows=2,in=64,out=32", "--shape", "rows=1,in=64,out=64", "--dtype", "f32,bf16"],
+  const { code, stdout, stderr } = await command(
+    ...["linear", "--shape", "rows=2,in=64,out=32", "--shape", "rows=1,in=64,out=64", "--dtype", "bf16"],
     ...["--device", places.join(","), "--threads", "2", "--repeat", "5", "--json", "--quiet"],
   );
   t.equal(code, 0, stderr);
   t.equal(stderr, "", "--quiet says nothing");
   const { op, repeat, devices: used, rows } = JSON.parse(stdout) as OpReport;
   t.same([op, repeat, used.map(({ device }) => device)], ["linear", 5, places]);
-  const each = [
-    "rows=2,in=64,out=32 f32",
-    "rows=2,in=64,out=32 bf16",
-    "rows=1,in=64,out=64 f32",
-    "rows=1,in=64,out=64 bf16",
-  ];
+  const each = ["rows=2,in=64,out=32 bf16", "rows=1,in=64,out=64 bf16"];
   t.same(
     rows.map(({ device, shape, dtype }) => `${device} ${shape} ${dtype}`),
     places.flatMap((device) => each.map((work) => `${device} ${work}`)),
   );
   const { roofs } = used[0]!;
-  t.same(Object.keys(roofs!.flopsPerSecond).sort(), ["bf16", "f32"]);
+  t.same(Object.keys(roofs!.flopsPerSecond), ["bf16"]);
   const near = (a: number, b: number) => Math.abs(a - b) <= 1e-9 * Math.abs(b);
   for (const { device, dtype, bytes, flops, times, difference } of rows) {
     t.equal(flops, 2 * 64 * 64, "both shapes");
     if (device === "simt") {
       t.equal(times, null);
-      t.ok(difference! < (dtype === "f32" ? 1e-6 : 1e-2), `${dtype}: ${difference}`);
+      t.ok(difference! < 1e-2, `${difference}`);
       continue;
     }
     t.equal(difference, null);
@@ -230,58 +226,113 @@ t.test("--json: shapes, dtypes and devices, and numbers that add up", async (t) 
   }
 });
 
-t.test("a table", async (t) => {
-  const { code, stdout, stderr } = await benchOp("rms_norm", "--shape", "rows=3,cols=64", "--repeat", "3");
-  t.equal(code, 0, stderr);
-  t.match(stdout, /^rms_norm, median of 3\n\n- cpu: .*; roofs measured here: memory [\d.]+ GB\/s/);
-  t.match(
-    stdout,
-    /^\| device \| shape \| dtype \| matrices \| time \| bytes \| products \| of the roofline \|\n(\|---){8}\|$/m,
+t.test("a table", (t) => {
+  const row = {
+    device: "cpu",
+    shape: "rows=3",
+    dtype: "bf16",
+    matrixDtype: "f32",
+    bytes: 3e6,
+    flops: 0,
+    difference: null,
+  };
+  const reached = {
+    gigabytesPerSecond: 6,
+    gigaflopsPerSecond: 0,
+    memoryMs: 0.4,
+    computeMs: 0,
+    roof: "memory",
+  } as const;
+  const report: OpReport = {
+    ...{ op: "rms_norm", repeat: 3 },
+    devices: [
+      {
+        device: "cpu",
+        description: "a CPU",
+        roofs: { bytesPerSecond: 7.5e9, flopsPerSecond: { f32: 2e12 } },
+      },
+      { device: "simt", description: "a simulator", roofs: null },
+    ],
+    rows: [
+      { ...row, times: { ms: 0.5, samplesMs: [0.5, 0.5, 0.5], rooflineShare: 0.8, ...reached } },
+      { ...row, device: "simt", times: null, difference: 0.00012 },
+      { ...row, device: "simt", times: null, difference: 0 },
+    ],
+  };
+  t.equal(
+    markdown(report),
+    [
+      "rms_norm, median of 3",
+      "",
+      "- cpu: a CPU; roofs measured here: memory 7.5 GB/s, products 2.00 TFLOP/s in f32",
+      "- simt: a simulator; no times",
+      "",
+      "| device | shape | dtype | matrices | time | bytes | products | of the roofline | difference from cpu |",
+      "|---|---|---|---|---|---|---|---|---|",
+      "| cpu | rows=3 | bf16 | f32 | 0.500 ms | 6.0 GB/s | – | 80 % (memory) | – |",
+      "| simt | rows=3 | bf16 | f32 | – | – | – | – | 1.2e-4 |",
+      "| simt | rows=3 | bf16 | f32 | – | – | – | – | none |",
+      "",
+    ].join("\n"),
   );
-  t.match(
-    stdout,
-    /^\| cpu \| rows=3,cols=64 \| f32 \| f32 \| [\d.]+ ms \| [\d.]+ GB\/s \| – \| \d+ % \(memory\) \|$/m,
-  );
-  t.match(stderr, "cpu: rows=3,cols=64 in f32");
+  t.end();
 });
 
 t.test("wrong options are named, with what is expected", async (t) => {
-  const cases: [string[], RegExp][] = [
-    [["lineer"], /unknown operation "lineer"; did you mean linear\? There are linear, linear_add,/],
+  const refused: [string, Partial<BenchOpFlags>, string, RegExp][] = [
     [
-      ["linear", "--shape", "row=3"],
-      /linear has no size "row"; did you mean "rows"\? It takes rows=144,in=2048,out=5632/,
+      "lineer",
+      {},
+      "ERR_OPTION",
+      /unknown operation "lineer"; did you mean linear\? There are linear, linear_add,/,
     ],
-    [["linear", "--shape", "rows=0"], /rows must be an integer from 1 to 16777216, not "rows=0"/],
-    [["linear", "--shape", "rows"], /rows must be an integer from 1 .*"rows"/],
-    [["linear", "--dtype", "f64"], /the weights of linear are in f32, .*fp8, not "f64"/],
-    [["rms_norm", "--dtype", "int8"], /the matrices of rms_norm are in f32, bf16, f16, not "int8"/],
-    [["linear", "--dtype", "f32,,bf16"], /--dtype.*names separated by commas/],
-    [["linear", "--isa", "avx9"], /unknown isa "avx9"/],
-    [["linear", "--repeat", "0"], /repeat must be an integer from 1/],
-    [["linear", "--devise", "cpu"], /unknown option '--devise'; did you mean --device\?/],
+    [
+      "linear",
+      { shape: ["row=3"] },
+      "ERR_OPTION",
+      /no size "row"; did you mean "rows"\? It takes rows=144,in=2048,out=5632/,
+    ],
+    [
+      "linear",
+      { shape: ["rows=0"] },
+      "ERR_OPTION",
+      /rows must be an integer from 1 to 16777216, not "rows=0"/,
+    ],
+    ["linear", { shape: ["rows"] }, "ERR_OPTION", /rows must be an integer from 1 .*"rows"/],
+    ["linear", { dtype: ["f64"] }, "ERR_OPTION", /the weights of linear are in f32, .*fp8, not "f64"/],
+    [
+      "rms_norm",
+      { dtype: ["int8"] },
+      "ERR_OPTION",
+      /the matrices of rms_norm are in f32, bf16, f16, not "int8"/,
+    ],
+    ["linear", { isa: "avx9" }, "ERR_OPTION", /unknown isa "avx9"/],
+    ["linear", { repeat: 0 }, "ERR_OPTION", /repeat must be an integer from 1/],
+    ["linear", { device: ["gpu"] }, "ERR_DEVICE", /device "gpu" is not known/],
   ];
-  await Promise.all(
-    cases.map(async ([args, message]) => {
-      const { code, stdout, stderr } = await benchOp(...args);
-      t.equal(code, 2, args.join(" "));
-      t.equal(stdout, "", "nothing on stdout");
-      t.match(stderr, message);
-    }),
-  );
-  const { code, stderr } = await benchOp("linear", "--device", "gpu");
-  t.equal(code, 1);
-  t.match(stderr, /device "gpu" is not known/);
+  for (const [name, flags, code, message] of refused)
+    await t.rejects(benchOp(name, { device: ["cpu"], repeat: 1, quiet: true, ...flags }), { code, message });
+  const usage: [string[], RegExp][] = [
+    [["lineer", "--quiet"], /^honeybee: unknown operation "lineer"/],
+    [["linear", "--devise", "cpu"], /unknown option '--devise'; did you mean --device\?/],
+    [["linear", "--dtype", "f32,,bf16"], /--dtype.*names separated by commas/],
+  ];
+  for (const [args, message] of usage) {
+    const { code, stdout, stderr } = await command(...args);
+    t.equal(code, 2, args.join(" "));
+    t.equal(stdout, "", "nothing on stdout");
+    t.match(stderr, message);
+  }
 });
 
 t.test("arguments are the same on every device, and spread over their range", (t) => {
   const [a, b] = [0, 1].map(() => new Maker({} as Ops, "f32", "f32" as FloatDtype));
-  const values = a!.values(10_000);
-  t.same(values, b!.values(10_000));
+  const values = a!.values(2000);
+  t.same(values, b!.values(2000));
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const square = values.reduce((sum, value) => sum + value * value, 0) / values.length;
-  t.ok(Math.abs(mean) < 0.03 && Math.abs(square - 1 / 3) < 0.02, `mean ${mean}, mean square ${square}`);
-  const integers = a!.integers(10_000, 7);
+  t.ok(Math.abs(mean) < 0.05 && Math.abs(square - 1 / 3) < 0.05, `mean ${mean}, mean square ${square}`);
+  const integers = a!.integers(2000, 7);
   t.same([...new Set(integers)].sort(), [0, 1, 2, 3, 4, 5, 6]);
   t.throws(() => a!.values(2 ** 31), {
     code: "ERR_OPTION",

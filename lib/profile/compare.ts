@@ -66,7 +66,7 @@ export function compareProfiles(before: Profile, after: Profile): Comparison {
     wall: judged(change("wall", wallTimes(a), wallTimes(b))),
     ops: holm(changes)
       .map(judged)
-      .sort((x, y) => Math.abs(y.changeMs) - Math.abs(x.changeMs)),
+      .sort((x, y) => Math.abs(y.changeMs) - Math.abs(x.changeMs) || y.beforeMs - x.beforeMs),
   };
 }
 
