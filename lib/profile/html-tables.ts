@@ -41,9 +41,9 @@ export function gapsTable({ gaps, wallMs }: Profile): string {
     escaped(name),
     `${count}`,
     ms.toFixed(3),
-    ...share(ms, wallMs),
+    share(ms, wallMs),
   ]);
-  const heads = [...words("gap"), { head: "count" }, { head: "ms" }, { head: "of wall" }, ...words("")];
+  const heads = [...words("gap"), { head: "count" }, { head: "ms" }, { head: "of wall" }];
   return htmlTable("Gaps", heads, rows);
 }
 
@@ -84,11 +84,7 @@ const words = (...heads: string[]): HtmlColumn[] => heads.map((head) => ({ head,
 
 function figureHeads({ clock }: Profile): HtmlColumn[] {
   if (clock === "none") return ["count", "instructions", "bytes", "bank conflicts"].map((head) => ({ head }));
-  return [
-    ...["count", "ms", "of wall"].map((head) => ({ head })),
-    ...words(""),
-    ...["GB/s", "GFLOP/s", "of the roofline"].map((head) => ({ head })),
-  ];
+  return [...["count", "ms", "of wall", "GB/s", "GFLOP/s", "of the roofline"].map((head) => ({ head }))];
 }
 
 function figures(group: OpGroup, { clock, wallMs }: Profile): string[] {
@@ -102,16 +98,16 @@ function figures(group: OpGroup, { clock, wallMs }: Profile): string[] {
     ];
   const oneDigit = (value: number) => value.toFixed(1);
   return [
-    ...[`${count}`, (ms ?? 0).toFixed(3), ...share(ms ?? 0, wallMs)],
+    ...[`${count}`, (ms ?? 0).toFixed(3), share(ms ?? 0, wallMs)],
     number(gigabytesPerSecond, oneDigit),
     number(gigaflopsPerSecond, oneDigit),
     rooflineText(rooflineShare, roof),
   ];
 }
 
-/** Of the wall time, as text and as a bar. */
-function share(ms: number, wallMs: number): string[] {
-  if (wallMs <= 0) return ["–", ""];
+/** Of the wall time, as a bar and as text. */
+function share(ms: number, wallMs: number): string {
+  if (wallMs <= 0) return "–";
   const length = Math.min(1000, (1000 * ms) / wallMs);
-  return [percent(ms / wallMs), bar([{ start: 0, length, kind: "part" }], "share")];
+  return bar([{ start: 0, length, kind: "part" }], "share") + percent(ms / wallMs);
 }
