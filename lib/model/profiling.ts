@@ -1,5 +1,4 @@
-import type { NativeProfile } from "../native.js";
-import { packageVersion } from "../native.js";
+import { type NativeProfile, packageVersion } from "../native.js";
 import { reached } from "../profile/groups.js";
 import type { Profile, ProfileOp } from "../profile/types.js";
 import type { Engine } from "./engine.js";
@@ -42,6 +41,12 @@ export class ProfileRecording {
     return this.ending;
   }
 
+  /** Ends it for nothing; never fails. */
+  async cancel(): Promise<void> {
+    if (this.ending) return;
+    await this.model.engine.stopProfile().catch(() => {});
+  }
+
   private async end(): Promise<Profile> {
     const { engine, info } = this.model;
     const taken = await engine.stopProfile();
@@ -69,9 +74,11 @@ export async function profileRuns(
     const recording = new ProfileRecording(model, MOST_OPS);
     try {
       await run(salt()).result;
-    } finally {
-      taken.push(await recording.stop());
+    } catch (error) {
+      await recording.cancel();
+      throw error;
     }
+    taken.push(await recording.stop());
   }
   return { ...taken[0]!, repeats: taken.map(({ wallMs, ops }) => ({ wallMs, ops: sumByName(ops) })) };
 }

@@ -28,7 +28,7 @@ export async function debugProfile(exchange: Exchange, { model }: Service): Prom
   try {
     await sleep(seconds * 1000, undefined, { signal: exchange.signal });
   } catch {
-    await recording.stop();
+    await recording.cancel();
     throw exchange.signal.reason;
   }
   const profile = await recording.stop();
