@@ -16,6 +16,7 @@ import { interruptSignal, load, Notes, requirePrompt } from "./terminal.js";
 
 export interface ProfileFlags extends RunFlags {
   repeat: number;
+  roofs: boolean;
   traceOut?: string;
   html?: string;
   compare?: string[];
@@ -24,6 +25,7 @@ export interface ProfileFlags extends RunFlags {
 export function addProfileOptions(command: Command): Command {
   return command
     .option("--repeat <n>", "measured runs after the warm-up", number, 5)
+    .option("--no-roofs", "do not measure what the device reaches")
     .option("--json", "the whole profile as one JSON document")
     .option("--trace-out <file>", "a Chrome trace, for Perfetto and chrome://tracing")
     .option("--html <file>", "a report to open in a browser")
@@ -44,10 +46,8 @@ export async function profile(model: string | undefined, flags: ProfileFlags): P
   const signal = interruptSignal();
   const loaded = await load(model, { ...modelOptions(flags), signal }, notes);
   try {
-    const taken = await loaded.profile({
-      ...requestOf(prompt, flags, images, signal),
-      repeats: flags.repeat,
-    });
+    const { repeat: repeats, roofs } = flags;
+    const taken = await loaded.profile({ ...requestOf(prompt, flags, images, signal), repeats, roofs });
     if (taken.isCut)
       notes.say(`only its first ${taken.ops.length} operations are in it; choose fewer --max-tokens`);
     await write(flags.traceOut, () => JSON.stringify(chromeTrace(taken)), notes);

@@ -1,5 +1,5 @@
 import { Batch, type BatchOptions, type BatchRequest } from "../batch/index.js";
-import { checkNames, checkNumber, checkSignal } from "../check.js";
+import { checkBoolean, checkNames, checkNumber, checkSignal } from "../check.js";
 import type { ModelConfig } from "../checkpoint/index.js";
 import { chooseDevice, type DeviceChoice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
@@ -50,6 +50,8 @@ export interface EncodeOptions {
 export type ProfileRequest = (ChatRequest | GenerateRequest) & {
   /** How often it is measured. Default 5. */
   repeats?: number | undefined;
+  /** Whether the device's roofs are measured if they are not known yet, which takes a second or two. Default true. */
+  roofs?: boolean | undefined;
 };
 
 /** A request that was checked, with what its prompt is made of. */
@@ -141,24 +143,29 @@ export class Model {
    *
    * @throws HoneybeeError as `chat` and `generate`; ERR_OVERLOADED while another profile of this model is being taken
    */
-  async profile({ repeats = 5, maxTokens = 32, ...rest }: ProfileRequest): Promise<Profile> {
+  async profile({ repeats = 5, roofs = true, maxTokens = 32, ...rest }: ProfileRequest): Promise<Profile> {
     checkNumber("repeats", repeats);
+    checkBoolean("roofs", roofs);
     this.checkAlive();
     const request = { ...rest, maxTokens };
     const read = "messages" in request ? this.readChat(request) : this.readGenerate(request);
-    return profileRuns(this.profiled, repeats, (salt) => this.run(async () => read, request, salt));
+    return profileRuns(this.profiled, { repeats, roofs }, (salt) =>
+      this.run(async () => read, request, salt),
+    );
   }
 
   /**
    * Begins a profile of whatever the engine does from now on, for all who share it; `stop` of what this returns ends it.
-   * It ends by itself, and says `isCut`, after `mostOps` operations: 2^18 unless told otherwise.
+   * It ends by itself, and says `isCut`, after `mostOps` operations: 2^18 unless told otherwise. Roofs that are not known
+   * in this process are measured at its end, on all cores for a second or two, unless `roofs` is false.
    *
    * @throws HoneybeeError ERR_OPTION; ERR_OVERLOADED while another is being taken; ERR_DISPOSED
    */
-  startProfile(options: { mostOps?: number } = {}): ProfileRecording {
-    checkNames(options, ["mostOps"], "option");
+  startProfile(options: { mostOps?: number; roofs?: boolean } = {}): ProfileRecording {
+    checkNames(options, ["mostOps", "roofs"], "option");
     this.checkAlive();
-    return new ProfileRecording(this.profiled, checkNumber("mostOps", options.mostOps) ?? MOST_OPS);
+    const measures = checkBoolean("roofs", options.roofs ?? true);
+    return new ProfileRecording(this.profiled, checkNumber("mostOps", options.mostOps) ?? MOST_OPS, measures);
   }
 
   /**

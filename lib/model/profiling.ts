@@ -27,12 +27,14 @@ export class ProfileRecording {
   constructor(
     private readonly model: ProfiledModel,
     mostOps: number,
+    private readonly measures: boolean,
   ) {
     model.engine.startProfile(mostOps);
   }
 
   /**
-   * Ends it with the step under way. The roofs are null if requests run on and they were not measured before.
+   * Ends it with the step under way. The roofs are null where they are not known yet and were not to be measured, or
+   * requests run on.
    *
    * @throws HoneybeeError ERR_DISPOSED
    */
@@ -50,9 +52,10 @@ export class ProfileRecording {
   private async end(): Promise<Profile> {
     const { engine, info } = this.model;
     const taken = await engine.stopProfile();
-    const isIdle = () => !engine.isDisposed && engine.stats().running + engine.stats().waiting === 0;
+    const mayMeasure = () =>
+      this.measures && !engine.isDisposed && engine.stats().running + engine.stats().waiting === 0;
     const options = { ...this.model.options, device: info.device };
-    const roofs = await deviceRoofs(options, productDtypes(taken, info), isIdle);
+    const roofs = await deviceRoofs(options, productDtypes(taken, info), mayMeasure);
     return assemble(taken, { date: this.date, info, roofs });
   }
 }
@@ -64,14 +67,14 @@ export class ProfileRecording {
  */
 export async function profileRuns(
   model: ProfiledModel,
-  repeats: number,
+  { repeats, roofs }: { repeats: number; roofs: boolean },
   run: (salt: number) => Generation,
 ): Promise<Profile> {
   const salt = () => 1 + Math.floor(Math.random() * 2 ** 48);
   await run(salt()).result;
   const taken: Profile[] = [];
   for (let i = 0; i < repeats; i++) {
-    const recording = new ProfileRecording(model, MOST_OPS);
+    const recording = new ProfileRecording(model, MOST_OPS, roofs);
     try {
       await run(salt()).result;
     } catch (error) {

@@ -10,20 +10,20 @@ const measured = new Map<string, Promise<NativeRates>>();
 /**
  * The roofs of a device for products of these dtypes, measured at most once a process.
  *
- * @param isIdle whether the device does nothing else: only then is anything measured
+ * @param mayMeasure whether the device does nothing else, and it may be measured
  * @returns null where they are not known and cannot be measured now
  */
 export async function deviceRoofs(
   options: ModelOptions,
   dtypes: readonly WeightDtype[],
-  isIdle: () => boolean,
+  mayMeasure: () => boolean,
 ): Promise<ProfileRoofs | null> {
   if (options.device === "simt") return null;
   const rates: Partial<Record<WeightDtype, NativeRates>> = {};
   for (const dtype of dtypes) {
     const key = JSON.stringify([options.device, options.threads, options.batchInvariant, dtype]);
     if (!measured.has(key)) {
-      if (!isIdle()) return null;
+      if (!mayMeasure()) return null;
       measured.set(key, ratesOf(options, dtype));
     }
     try {
