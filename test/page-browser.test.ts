@@ -1,38 +1,17 @@
 // The chat page in a browser: a conversation with pictures, stop, edit and retry, themes, what the model was shown. Skipped
 // where there is no Chromium (CHROMIUM=FILE names one); with PAGE_SCREENSHOTS=FOLDER it leaves pictures of what it saw.
-import { accessSync } from "node:fs";
-import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import t, { type Test } from "tap";
+import { browserPath, shoot, skipBrowser as skip } from "./support/browser.js";
 import { goldenCase, loadGolden } from "./support/golden-model.js";
 import { serve } from "./support/http-server.js";
-
-const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const executablePath = process.env.CHROMIUM ?? PLACES.find(exists);
-const skip = process.env.CI
-  ? "browsers are not part of CI"
-  : !executablePath && "there is no Chromium; CHROMIUM=FILE names one";
-
-function exists(file: string): boolean {
-  try {
-    accessSync(file);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function shoot(page: Page, name: string): Promise<void> {
-  const folder = process.env.PAGE_SCREENSHOTS;
-  if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
-}
 
 /** A browser at the page of a golden checkpoint's server. What fails in the page, or is asked of another host, is a failure. */
 async function open(t: Test, name: string, options: object = {}) {
   const model = await loadGolden(name);
   const api = await serve(model, options);
   const browser: Browser = await chromium.launch({
-    executablePath: executablePath as string,
+    executablePath: browserPath as string,
     args: ["--no-sandbox"],
   });
   const page = await browser.newPage({ colorScheme: "light", viewport: { width: 1100, height: 800 } });
