@@ -63,6 +63,7 @@ try {
     JSON.stringify({
       name: `${KILLS} kills while ${JOBS} jobs run: none lost, none counted twice, the same answers as without`,
       passed: done === JOBS && wrong.length === 0 && twice.length === 0 && completions.size === JOBS,
+      redis: /redis_version:(\S+)/.exec(await producer.redis.info("server"))?.[1],
       kills,
       jobs: JOBS,
       completed: done,
