@@ -39,7 +39,7 @@ std::vector<float> e4m3s(Random& random, int64_t rows, int64_t cols) {
     const float step = std::exp2(static_cast<float>(random.below(7) - 8));
     const int64_t largest = random.below(cols);
     for (int64_t i = 0; i < cols; i++) {
-      const auto code = static_cast<uint8_t>(random.below(0x7f) | (random.below(2) << 7));
+      const auto code = static_cast<uint8_t>(random.below(0x78) | (random.below(2) << 7));  // below 256
       x.push_back(step * (i == largest ? -448.0f : float_from_fp8(code)));
     }
   }
@@ -209,17 +209,24 @@ TEST_OP(linear_quantized_of_mixed_dtypes) {
     for (const CodeLayout& layout : layouts) {
       const CodedSource source(size.out, size.in, layout, 18);
       const auto matrix = backend.load_matrix(source, layout.format);
+      const std::vector<float> w = source.values();
       std::vector<float> x = exact_rows(layout.format, random, size.rows, size.in);
       // In whatever order columns share a unit.
       for (float& value : x) value = layout.order.empty() ? value : value < 0.0f ? -127.0f : 127.0f;
       for (const Dtype of_x : activation_dtypes(backend)) {
         for (const Dtype of_y : activation_dtypes(backend)) {
           Fixture fixture(backend);
+          const Tensor tx = fixture.input(of_x, size.rows, size.in, x);
           const Tensor y = fixture.output(of_y, size.rows, size.out);
-          backend.linear(fixture.input(of_x, size.rows, size.in, x), *matrix, nullptr, y);
-          const Expected wanted =
-              expected(of_y, [&]<class T>() { return product<T>(x, source.values(), {}, none, size); });
-          EXPECT_CLOSE(fixture.values(y), wanted.values, wanted.tolerance);
+          backend.linear(tx, *matrix, nullptr, y);
+          const Expected plain = expected(of_y, [&]<class T>() { return product<T>(x, w, {}, none, size); });
+          EXPECT_CLOSE(fixture.values(y), plain.values, plain.tolerance);
+          // Sums as large as the products, in rows that begin anywhere.
+          const std::vector<float> start = rounded(random.normals(size.rows * size.out, 300.0f), of_y);
+          const Tensor sum = fixture.in_place(of_y, size.rows, size.out, start, 3);
+          backend.linear_add(tx, *matrix, nullptr, sum);
+          const Expected added = expected(of_y, [&]<class T>() { return product<T>(x, w, {}, start, size); });
+          EXPECT_CLOSE(fixture.values(sum), added.values, added.tolerance);
         }
       }
     }
@@ -244,10 +251,10 @@ TEST_OP(embed_from_codes) {
     const CodedSource source(out, in, {.format = format, .group = format == Dtype::kInt4 ? 32 : in}, 11);
     const auto matrix = backend.load_matrix(source, format);
     Fixture fixture(backend);
-    const Tensor y = fixture.output(Dtype::kF32, 4, in);
-    backend.embed(*matrix, fixture.indices({69, -1, 0, 17}), y);
+    const Tensor y = fixture.output(Dtype::kF32, 5, in);
+    backend.embed(*matrix, fixture.indices({69, -1, 70, 0, 17}), y);
     std::vector<float> wanted = source.values(69);
-    wanted.resize(2 * static_cast<size_t>(in), 0.0f);
+    wanted.resize(3 * static_cast<size_t>(in), 0.0f);
     for (const int64_t row : {0, 17}) {
       const std::vector<float> values = source.values(row);
       wanted.insert(wanted.end(), values.begin(), values.end());
