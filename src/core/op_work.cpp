@@ -28,11 +28,11 @@ int64_t weight_bytes(int64_t out, int64_t in, Dtype dtype) {
 }
 
 OpWork moving(const Tensor& x, int64_t bytes) {
-  return {{.rows = x.rows, .cols = x.cols, .dtype = x.dtype}, bytes};
+  return {{.rows = x.rows, .cols = x.cols, .dtype = x.dtype}, bytes, 0, std::nullopt};
 }
 
 OpWork moving(const Tensor& x, const Tensor& y, int64_t bytes) {
-  return {{x.rows, x.cols, Relation::kTo, y.rows, y.cols, x.dtype}, bytes};
+  return {{x.rows, x.cols, Relation::kTo, y.rows, y.cols, x.dtype}, bytes, 0, std::nullopt};
 }
 
 OpWork linear_work(const Tensor& x, const Weight& w, const Tensor& y, bool adds) {
@@ -44,7 +44,9 @@ OpWork linear_work(const Tensor& x, const Weight& w, const Tensor& y, bool adds)
 
 OpWork embed_work(const Weight& table, const Tensor& y) {
   return {{table.out(), table.in(), Relation::kTo, y.rows, y.cols, table.dtype()},
-          weight_bytes(y.rows, table.in(), table.dtype()) + bytes_of(y)};
+          weight_bytes(y.rows, table.in(), table.dtype()) + bytes_of(y),
+          0,
+          std::nullopt};
 }
 
 OpWork attention_work(const Tensor& q, const Tensor& k, int64_t batch, Dtype product) {
@@ -72,12 +74,16 @@ OpWork paged_attention_work(const Tensor& q, const KvShape& cache, const PagedBa
 
 OpWork rope_append_work(const Tensor& q, const Tensor& k, const KvShape& cache) {
   return {{q.rows, q.cols, Relation::kTo, k.rows, k.cols, cache.dtype},
-          bytes_of(q, q, k, k) + k.rows * position_bytes(cache)};
+          bytes_of(q, q, k, k) + k.rows * position_bytes(cache),
+          0,
+          std::nullopt};
 }
 
 OpWork copy_block_work(const KvShape& cache) {
   return {{.rows = cache.layers * kKvBlock, .cols = cache.kv_heads * cache.head_dim, .dtype = cache.dtype},
-          2 * cache.block_bytes()};
+          2 * cache.block_bytes(),
+          0,
+          std::nullopt};
 }
 
 OpWork convolution_work(const Tensor& x, int64_t taps) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 namespace honeybee {
 namespace {
@@ -84,7 +85,7 @@ Profile ProfileRecorder::finish() const {
     if (kind_ == ProfileClock::kNone) measured.duration_ms.reset();
     profile.ops.push_back({op.name, op.place.stage, op.place.layer, op.step, op.work, measured});
   }
-  std::ranges::stable_sort(profile.ops, {}, [](const auto& op) { return op.measured.start_ms; });
+  std::ranges::sort(profile.ops, {}, [](const auto& op) { return op.measured.start_ms; });
   if (kind_ != ProfileClock::kNone) profile.gaps = find_gaps(profile.ops);
   profile.phases = find_phases();
   return profile;
@@ -136,7 +137,9 @@ std::vector<Profile::Phase> ProfileRecorder::find_phases() const {
     phases.push_back({numbers.at(phase.request), phase.name, since(phase.begin),
                       since(std::max(phase.begin, phase.end)) - since(phase.begin)});
   }
-  std::ranges::stable_sort(phases, {}, [](const auto& phase) { return phase.request; });
+  std::ranges::sort(phases, {}, [](const auto& phase) {
+    return std::tuple(phase.request, phase.start_ms, phase.duration_ms);
+  });
   return phases;
 }
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <thread>
 
-#include "cpu/cpu.h"
+#include "cpu/cpu_backend.h"
 #include "fixture.h"
 #include "testing.h"
 
@@ -15,7 +15,7 @@ void expect_near(double actual, double expected, double tolerance) {
   EXPECT_TRUE(std::fabs(actual - expected) <= tolerance);
 }
 
-OpWork some_work() { return {{.rows = 1, .cols = 1}, 8}; }
+OpWork some_work() { return moving({nullptr, Dtype::kF32, 1, 1, 1}, 8); }
 
 TEST(profile_gaps_are_what_operations_leave) {
   ProfileRecorder recorder(8);

@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/backend.h"
 #include "cuda/cuda.h"
 
 namespace honeybee::cuda {

@@ -1,7 +1,6 @@
 #pragma once
 #include <cuda_runtime.h>
 
-#include "core/backend.h"
 #include "cuda/cuda.h"
 #include "statistics.h"
 
