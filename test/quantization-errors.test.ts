@@ -208,8 +208,6 @@ t.test("options that a device does not have", async (t) => {
     [{ device: "cpu", weights: "int3" }, "ERR_OPTION", '"int3"', "int8, int4, fp8"],
     [{ device: "cpu", kv: "int4" }, "ERR_OPTION", '"int4"', "int8"],
     [{ device: "cpu", kv: "fp8" }, "ERR_OPTION", "fp8", "GPUs"],
-    [{ device: "simt", weights: "int8" }, "ERR_OPTION", "int8", "bf16"],
-    [{ device: "simt", weights: "int4" }, "ERR_OPTION", "int4", "bf16"],
     [{ device: "simt", kv: "int8" }, "ERR_OPTION", "int8", "f32 or bf16"],
   ];
   for (const [options, code, ...named] of cases)

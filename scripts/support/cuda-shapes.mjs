@@ -147,8 +147,10 @@ export const KERNELS = {
   // quantized_gemv.cu, quantized_matmul.cu, gather_columns.cu, fp8_linear.cu: around the product of gate and up
   quantized_gemv_kernel: ([codes, tiles]) =>
     apart(decodingProducts(tiles, (rows, out, width) => quantizedProduct(rows, out, width, codes))),
-  quantized_matmul_kernel: ([codes]) =>
-    prefill(({ ffn, hidden }, rows) => quantizedProduct(rows, 2 * ffn, hidden, codes)),
+  quantized_matmul_kernel: ([codes, rowWarps]) => {
+    const work = ({ ffn, hidden }, rows) => quantizedProduct(rows, 2 * ffn, hidden, codes);
+    return rowWarps === "2" ? prefill(work) : apart(decoding(work, () => 1, [64]));
+  },
   gather_columns_kernel: () => prefill(({ hidden }, rows) => pass(rows * hidden, 4, 0)),
   quantize_rows_kernel: () => prefill(({ hidden }, rows) => pass(rows * hidden, 3, 10)),
   scale_sums_kernel: () => prefill(({ ffn }, rows) => pass(rows * 2 * ffn, 6, 2)),

@@ -136,8 +136,10 @@ TEST_OP(linear_quantized_long_rows) {
 TEST_OP(linear_quantized_around_tiles) {
   int turn = 1;
   for (const Dtype format : kFormats) {
-    for (const int64_t rows : {15, 16, 17, 64, 65, 100, 129})
-      check_format(backend, format, {rows, turn % 2 == 0 ? 384 : 300, turn % 3 == 0 ? 144 : 137}, turn++);
+    for (const int64_t rows : {15, 16, 17, 64, 65, 100, 129}) {
+      const Size size{rows, turn % 2 == 0 ? 384 : 300, turn % 3 == 0 ? 144 : 137};
+      check_format(backend, format, size, turn++);
+    }
   }
 }
 

@@ -167,8 +167,8 @@ class DAbstractor final : public Projector {
     const auto maps = static_cast<int64_t>(levels.size());
     run.watch(name + ".sampling_offsets",
               {images, config_.visual_tokens, config_.heads, maps, config_.points, 2}, offsets);
-    run.watch(name + ".sampling_logits",
-              {images, config_.visual_tokens, config_.heads, maps, config_.points}, logits);
+    run.watch(name + ".sampling_logits", {images, config_.visual_tokens, config_.heads, maps, config_.points},
+              logits);
     const Tensor value = run.linear(values, layer.value);
     run.backend.deformable_sample(value, offsets, logits, reference_.tensor,
                                   {images, config_.heads, config_.points, levels}, context);
