@@ -245,10 +245,11 @@ t.test("sizes add up to the models'", async (t) => {
 t.test("every row of the table gives whole work for each dtype", async (t) => {
   let counted = 0;
   for (const base of Object.keys(KERNELS)) {
-    for (const type of ["f32", "bf16", "f16"]) {
+    const isQuantized = ["quantized_gemv_kernel", "quantized_matmul_kernel"].includes(base);
+    for (const type of isQuantized ? ["Int8Codes", "Int4Codes", "Fp8Codes"] : ["f32", "bf16", "f16"]) {
       const dim = base === "attention_kernel" ? 64 : 128;
       const tile = base.endsWith("attention_kernel") ? `TensorTile<${type}, ${dim}, 4>` : type;
-      const sizes: Sized[] = workOf({ base, args: [tile, type] });
+      const sizes: Sized[] = workOf({ base, args: [tile, isQuantized ? "2" : type] });
       t.ok(sizes.length > 0, `${base}<${type}> has sizes`);
       for (const { label, bytes, flops } of sizes) {
         const whole = Number.isSafeInteger(bytes) && bytes > 0 && Number.isSafeInteger(flops) && flops >= 0;

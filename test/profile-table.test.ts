@@ -32,6 +32,10 @@ t.test("gaps, and what all of it explains", (t) => {
   t.same(cells(table, "schedule"), ["2", "2.000", "10.0 %"]);
   t.same(cells(table, "host"), ["1", "1.000", "5.0 %"]);
   t.match(table, /\nops 80\.0 % \+ gaps 15\.0 % of 20\.0 ms\n$/);
+  t.match(
+    profileTable({ ...smallProfile(), isCut: true }),
+    /of 20\.0 ms; it ends after 6 operations, the most that were/,
+  );
   t.match(table, "Roofs measured here: memory 10.0 GB/s, products 100.0 GFLOP/s in f32.");
   t.end();
 });

@@ -36,10 +36,13 @@ function timeLines(profile: Profile): string[] {
   return lines;
 }
 
-/** How much of the wall time the profile explains: "ops 95.0 % + gaps 4.0 % of 12.0 ms". */
-export function explained({ ops, gaps, wallMs }: Profile): string {
+/** How much of the wall time the profile explains: "ops 95.0 % + gaps 4.0 % of 12.0 ms"; and whether it ends early. */
+export function explained({ ops, gaps, wallMs, isCut }: Profile): string {
   const share = (ms: number) => (wallMs > 0 ? percent(ms / wallMs) : "–");
-  return `ops ${share(totalMs(ops))} + gaps ${share(totalMs(gaps))} of ${wallMs.toFixed(1)} ms`;
+  const end = isCut
+    ? `; it ends after ${grouped(ops.length)} operations, the most that were to be recorded`
+    : "";
+  return `ops ${share(totalMs(ops))} + gaps ${share(totalMs(gaps))} of ${wallMs.toFixed(1)} ms${end}`;
 }
 
 function rates({ gigabytesPerSecond, gigaflopsPerSecond, rooflineShare, roof }: OpGroup): string[] {
