@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import t from "tap";
 import { packageRoot } from "../lib/native.js";
+import { createServer } from "../lib/server/index.js";
 import { pageRoutes } from "../lib/server/page.js";
 import { loadGolden } from "./support/golden-model.js";
 import { serve } from "./support/http-server.js";
@@ -50,6 +51,19 @@ t.test("the page is served without a key, and knows what it has", async (t) => {
   t.equal(size, vision!.imageSize);
   t.equal(grid ** 2, projector!.visualTokens);
   await api.close();
+  await model.dispose();
+});
+
+t.test("without the page `/` is nobody's, and the API is there", async (t) => {
+  const model = await loadGolden("cabs-new");
+  const api = await serve(model, { page: false });
+  for (const path of ["/", "/page/main.js"]) t.match(await api.get(path), { status: 404 }, path);
+  t.equal((await api.get("/v1/models")).status, 200);
+  await api.close();
+  t.throws(() => createServer(model, { page: 1 as unknown as boolean }), {
+    code: "ERR_OPTION",
+    message: /page must be true or false/,
+  });
   await model.dispose();
 });
 

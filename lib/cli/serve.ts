@@ -22,6 +22,7 @@ export interface ServeFlags extends ModelFlags {
   maxImageBytes?: number;
   allowRemoteImages?: string[];
   cors?: string[];
+  page?: boolean;
   log?: "json" | "pretty" | "none";
   quiet?: boolean;
 }
@@ -40,6 +41,7 @@ export function addServeOptions(command: Command): Command {
     .option("--max-image-bytes <n>", "of an encoded image (default 20971520)", number)
     .option("--allow-remote-images <hosts...>", "hosts from which https: images are fetched")
     .option("--cors <origins...>", "origins whose pages may ask, or *")
+    .option("--no-page", "no chat page at /")
     .addOption(
       new Option("--log <form>", "of requests, on standard error").choices(["json", "pretty", "none"]),
     )
@@ -60,6 +62,7 @@ export async function serve(model: string, flags: ServeFlags): Promise<void> {
     maxImageBytes: flags.maxImageBytes,
     allowRemoteImages: flags.allowRemoteImages,
     cors: flags.cors,
+    page: flags.page,
     log: flags.log === "none" ? false : (flags.log ?? (process.stderr.isTTY ? "pretty" : "json")),
     apiKeys: apiKeyFile === undefined ? undefined : await readKeys(apiKeyFile),
   };

@@ -1,4 +1,4 @@
-import { checkNames, checkNumber, optionError } from "../check.js";
+import { checkBoolean, checkNames, checkNumber, optionError } from "../check.js";
 import { type ApiKey, checkKey } from "./keys.js";
 import type { LogOption } from "./log.js";
 import type { Tracer } from "./spans.js";
@@ -23,6 +23,8 @@ export interface ServerOptions {
   allowRemoteImages?: readonly string[] | undefined;
   /** Origins whose pages may ask, or "*". Default: none. */
   cors?: string | readonly string[] | undefined;
+  /** Whether the chat page is at `/`; false leaves `/` to a server around this one. Default true. */
+  page?: boolean | undefined;
   /** Where a line for each request goes; the words of prompts and answers are never in it. Default false. */
   log?: LogOption | undefined;
   /** Of OpenTelemetry; each request becomes a span of it. Default: none. */
@@ -40,6 +42,7 @@ export interface CheckedOptions {
   maxImageBytes: number;
   allowRemoteImages: readonly string[];
   cors: readonly string[];
+  page: boolean;
   log: LogOption;
   tracer: Tracer | undefined;
 }
@@ -54,6 +57,7 @@ const NAMES = [
   "maxImageBytes",
   "allowRemoteImages",
   "cors",
+  "page",
   "log",
   "tracer",
 ];
@@ -82,6 +86,7 @@ export function checkServerOptions(options: ServerOptions): CheckedOptions {
     maxImageBytes: number("maxImageBytes") ?? 20 * 2 ** 20,
     allowRemoteImages: arrayOf("allowRemoteImages", options.allowRemoteImages).map(hostName),
     cors: arrayOf("cors", typeof cors === "string" ? [cors] : cors).map(origin),
+    page: checkBoolean("page", options.page ?? true),
   };
 }
 

@@ -33,5 +33,8 @@ export const API_ROUTES: readonly Route[] = [
   { method: "GET", path: "/docs/openapi.json", open: true, handle: openApi },
 ];
 
-/** All that the server answers to; the chat page is what lies in assets/page. */
-export const ROUTES: readonly Route[] = [...API_ROUTES, ...pageRoutes(join(packageRoot, "assets", "page"))];
+/** The API and the chat page, which is what lies in assets/page. */
+export const ALL_ROUTES: readonly Route[] = [
+  ...API_ROUTES,
+  ...pageRoutes(join(packageRoot, "assets", "page")),
+];

@@ -15,7 +15,7 @@ import { Metrics } from "./metrics.js";
 import { type CheckedOptions, checkServerOptions, type ServerOptions } from "./options.js";
 import { systemTransport, type Transport } from "./remote.js";
 import { findRoute, type Route } from "./router.js";
-import { ROUTES } from "./routes.js";
+import { ALL_ROUTES, API_ROUTES } from "./routes.js";
 import { startSpan } from "./spans.js";
 
 /** How many whole bodies of the largest size may be held at once. */
@@ -69,7 +69,7 @@ export class Service {
   async handle(request: IncomingMessage, response: ServerResponse, next?: () => void): Promise<void> {
     const { method = "GET", url = "/" } = request;
     const path = url.split("?", 1)[0]!;
-    const found = findRoute(ROUTES, method, path);
+    const found = findRoute(this.options.page ? ALL_ROUTES : API_ROUTES, method, path);
     if (!found && next) {
       next();
       return;
