@@ -182,6 +182,28 @@ t.test("images that are not allowed, too large or broken", async (t) => {
   });
 });
 
+t.test("many requests of one connection at once", async (t) => {
+  const warnings: string[] = [];
+  const note = ({ message }: Error) => warnings.push(message);
+  process.on("warning", note);
+  const body = JSON.stringify({ prompt: "Hi", max_tokens: 2 });
+  const post = (last: boolean) =>
+    `POST /v1/completions HTTP/1.1\r\nHost: x\r\nConnection: ${last ? "close" : "keep-alive"}\r\n` +
+    `Content-Type: application/json\r\n` +
+    `Content-Length: ${body.length}\r\n\r\n${body}`;
+  const answers = await raw(post(false).repeat(30) + post(true));
+  t.equal(answers.match(/HTTP\/1.1 200/g)?.length, 31);
+  // Of all that waited for their turn none goes on when the connection has ended.
+  const socket = connect(api.port, "127.0.0.1");
+  socket.write(post(false).repeat(20).replaceAll('"max_tokens":2', '"max_tokens":2,"n":8'));
+  await sleep(20);
+  socket.destroy();
+  while (model.stats().running + model.stats().waiting > 0) await sleep(5);
+  await sleep(0);
+  process.off("warning", note);
+  t.same(warnings, []);
+});
+
 t.test("options of the server", async (t) => {
   const bad = (options: object, ...named: (string | RegExp)[]) =>
     refused(t, () => handler(model, options), "ERR_OPTION", ...named);

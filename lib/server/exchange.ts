@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type BodyBudget, readJson } from "./body.js";
 import { asHttpError, ClientGone, type ErrorForm, HttpError } from "./errors.js";
 import type { Client } from "./keys.js";
+import { onceEnded } from "./socket-end.js";
 import { encodeEvents } from "./sse.js";
 
 /** The status that the log gives a request whose client went away. */
@@ -60,10 +61,11 @@ export class Exchange {
     }, requestTimeout);
     const { socket } = request;
     this.closed = new Promise((resolve) => {
+      let forget = () => {};
       const onClose = () => {
         clearTimeout(timer);
         response.off("close", onClose);
-        socket.off("close", onClose);
+        forget();
         if (!response.writableFinished) this.controller.abort(new ClientGone("the client went away"));
         resolve();
       };
@@ -72,7 +74,7 @@ export class Exchange {
       if (response.destroyed || socket.destroyed) onClose();
       else {
         response.once("close", onClose);
-        socket.once("close", onClose);
+        forget = onceEnded(socket, onClose);
       }
     });
     response.setHeader("x-request-id", this.id);
