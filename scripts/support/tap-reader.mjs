@@ -1,7 +1,8 @@
 /**
  * Reads the TAP version 14 that `tap run --reporter=tap` writes and counts tests: blocks (files or subtests) that
- * hold assertions of their own, so that a loop of a thousand assertions is one test. A skipped test counts as
- * failed, and so does a file that ended badly or ran nothing.
+ * hold assertions of their own, so that a loop of a thousand assertions is one test. A test that is skipped with a
+ * reason is told by name and counts as nothing; without a reason it counts as failed, and so does a file that ended
+ * badly or ran nothing.
  */
 export class TapReader {
   passed = 0;
@@ -15,14 +16,17 @@ export class TapReader {
   #yamlColumn;
   #onFile;
   #onFailure;
+  #onSkip;
 
   /**
-   * @param {{onFile?: (name: string, passed: boolean) => void, onFailure?: (text: string) => void}} listeners
-   *   onFailure gets the path of the failed point and its diagnostics
+   * @param {{onFile?: (name: string, passed: boolean) => void, onFailure?: (text: string) => void,
+   *   onSkip?: (text: string) => void}} listeners onFailure gets the path of the failed point and its diagnostics, onSkip
+   *   the path of what did not run and why
    */
-  constructor({ onFile = () => {}, onFailure = () => {} } = {}) {
+  constructor({ onFile = () => {}, onFailure = () => {}, onSkip = () => {} } = {}) {
     this.#onFile = onFile;
     this.#onFailure = onFailure;
+    this.#onSkip = onSkip;
   }
 
   /** Takes the next line, without its newline. */
@@ -47,6 +51,11 @@ export class TapReader {
     this.#open.length = Math.min(this.#open.length, depth + 1);
     while (this.#open.length <= depth) this.#open.push(newBlock());
     const parent = this.#open[depth];
+    const reason = ok && /^SKIP (.*\S)/.exec(directive ?? "")?.[1];
+    if (reason) {
+      this.#onSkip(`${[...this.#names.slice(0, depth), name].join(" › ")}: ${reason}`);
+      return;
+    }
     const passes = ok && !directive;
     const failuresInside = closed?.failures ?? 0;
 

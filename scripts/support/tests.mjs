@@ -66,6 +66,7 @@ export async function runTapTests(files = []) {
       if (!process.stderr.isTTY) note(`${passed ? "ok    " : "not ok"} ${relative("dist", name)}`);
     },
     onFailure: report,
+    onSkip: (text) => note(`skip   ${text}`),
   });
   showProgress(`tests: 0 of ${chosen.length} files`);
   const { code, output } = await run(process.execPath, [tapCli(), "run", "--reporter=tap", ...chosen], {
