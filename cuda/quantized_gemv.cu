@@ -1,17 +1,10 @@
 #include "cuda/dequantize.h"
 #include "cuda/gemv_tile.h"
+#include "cuda/quantized_operands.h"
 #include "cuda/quantized_products.h"
 #include "device/launch.h"
 
 namespace honeybee::cuda {
-
-struct QuantizedGemvOperands {
-  const uint4* x;    ///< [y.rows, …] bf16
-  int64_t x_stride;  ///< words of 16 bytes
-  QuantizedRows w;
-  LinearTarget y;
-};
-
 namespace {
 
 // What a lane reads of the weight: rows 8·i + lane / 4 of the block's outputs.
@@ -23,8 +16,8 @@ struct LaneRows {
 
 // Adds the products of kSteps lines of the rows, from `line` on; the loads of codes start together.
 template <class Format, int kTiles, int kSteps>
-__device__ __forceinline__ void add_lines(const QuantizedGemvOperands& o, const LaneRows<kTiles>& rows,
-                                          int line, float (&sums)[kTiles][kTiles][4]) {
+__device__ __forceinline__ void add_lines(const QuantizedOperands& o, const LaneRows<kTiles>& rows, int line,
+                                          float (&sums)[kTiles][kTiles][4]) {
   constexpr int kUnits = Format::kUnits;
   uint4 codes[kSteps][2 * kTiles];
   uint32_t groups[kSteps][kUnits][2 * kTiles] = {};
@@ -75,7 +68,7 @@ __device__ __forceinline__ void add_lines(const QuantizedGemvOperands& o, const 
 // time, and their sums are added in one order, so that the bits of a row do not depend on how many rows there
 // are.
 template <class Format, int kTiles>
-__global__ void __launch_bounds__(kGemvThreads, 2) quantized_gemv_kernel(QuantizedGemvOperands o) {
+__global__ void __launch_bounds__(kGemvThreads, 2) quantized_gemv_kernel(QuantizedOperands o) {
   constexpr int kRows = kTiles * kTileRows;
   constexpr int kOutputs = kTiles * kTileOutputs;
   constexpr int kPitch = sums_pitch(kOutputs);
@@ -116,7 +109,7 @@ __global__ void __launch_bounds__(kGemvThreads, 2) quantized_gemv_kernel(Quantiz
 namespace {
 
 template <class Format, int kTiles>
-void launch_gemv(Cuda& cuda, const QuantizedGemvOperands& operands) {
+void launch_gemv(Cuda& cuda, const QuantizedOperands& operands) {
   constexpr int64_t kOutputs = kTiles * kTileOutputs;
   const auto blocks = static_cast<unsigned>((operands.y.outputs + kOutputs - 1) / kOutputs);
   launch(quantized_gemv_kernel<Format, kTiles>, blocks, kGemvThreads, 0, cuda.stream, operands);
@@ -126,10 +119,7 @@ void launch_gemv(Cuda& cuda, const QuantizedGemvOperands& operands) {
 
 void quantized_gemv(Cuda& cuda, const Tensor& x, const QuantizedMatrix& w, const Tensor* bias,
                     const Tensor& y, bool accumulate) {
-  const QuantizedGemvOperands operands{.x = static_cast<const uint4*>(x.data),
-                                       .x_stride = x.stride / Vec<__nv_bfloat16>::kSize,
-                                       .w = w.rows(),
-                                       .y = LinearTarget(bias, y, accumulate)};
+  const QuantizedOperands operands(x, w, bias, y, accumulate);
   with_codes(w.dtype(), [&]<class Format>() {
     if (x.rows <= kTileRows) {
       launch_gemv<Format, 1>(cuda, operands);

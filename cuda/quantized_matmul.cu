@@ -1,18 +1,11 @@
 #include "cuda/dequantize.h"
 #include "cuda/gemv_tile.h"
+#include "cuda/quantized_operands.h"
 #include "cuda/quantized_products.h"
 #include "device/launch.h"
 #include "device/shared.h"
 
 namespace honeybee::cuda {
-
-struct QuantizedMatmulOperands {
-  const uint4* x;    ///< [y.rows, …] bf16
-  int64_t x_stride;  ///< words of 16 bytes
-  QuantizedRows w;
-  LinearTarget y;
-};
-
 namespace {
 
 // A warp takes 32 outputs by 64 rows, four warps take 128 outputs of the same rows.
@@ -46,7 +39,7 @@ struct Stages {
 
   // Starts the copies of columns 128·number … of the rows from `row` on and of the outputs from `output` on;
   // zeros for rows that do not exist, the last output again for outputs that do not.
-  __device__ static __forceinline__ void fetch(const QuantizedMatmulOperands& o, int row, int64_t output,
+  __device__ static __forceinline__ void fetch(const QuantizedOperands& o, int row, int64_t output,
                                                int number, uint4* stage) {
     constexpr int kXStep = kThreads / kXWords;
     const int x_word = static_cast<int>(threadIdx.x) % kXWords;
@@ -109,7 +102,7 @@ __device__ __forceinline__ void add_stage(const uint4* x, const uint4* codes,
 // columns, 96 KB with codes of 8 bits and 128 rows.
 template <class Format, int kRowWarps>
 __global__ void __launch_bounds__(32 * kOutputWarps * kRowWarps, kRowWarps == 1 ? 2 : 1)
-    quantized_matmul_kernel(QuantizedMatmulOperands o) {
+    quantized_matmul_kernel(QuantizedOperands o) {
   using Tile = Stages<Format, kRowWarps>;
   HB_DYNAMIC_SHARED(uint4, shared);
   const int warp = static_cast<int>(threadIdx.x) / 32;
@@ -172,7 +165,7 @@ __global__ void __launch_bounds__(32 * kOutputWarps * kRowWarps, kRowWarps == 1 
 namespace {
 
 template <class Format, int kRowWarps>
-void launch_matmul(Cuda& cuda, const QuantizedMatmulOperands& operands) {
+void launch_matmul(Cuda& cuda, const QuantizedOperands& operands) {
   using Tile = Stages<Format, kRowWarps>;
   const dim3 grid(static_cast<unsigned>((operands.y.rows + Tile::kRows - 1) / Tile::kRows),
                   static_cast<unsigned>((operands.y.outputs + kOutputs - 1) / kOutputs));
@@ -184,10 +177,7 @@ void launch_matmul(Cuda& cuda, const QuantizedMatmulOperands& operands) {
 
 void quantized_matmul(Cuda& cuda, const Tensor& x, const QuantizedMatrix& w, const Tensor* bias,
                       const Tensor& y, bool accumulate) {
-  const QuantizedMatmulOperands operands{.x = static_cast<const uint4*>(x.data),
-                                         .x_stride = x.stride / Vec<__nv_bfloat16>::kSize,
-                                         .w = w.rows(),
-                                         .y = LinearTarget(bias, y, accumulate)};
+  const QuantizedOperands operands(x, w, bias, y, accumulate);
   with_codes(w.dtype(), [&]<class Format>() {
     if (x.rows <= kWarpRows) {
       launch_matmul<Format, 1>(cuda, operands);
