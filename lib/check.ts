@@ -49,6 +49,7 @@ const NUMBERS: Record<string, NumberRule> = {
   rate: { least: 0, most: 1e9, above: true },
   concurrency: { least: 1, most: 1_000_000, integer: true },
   lockSeconds: { least: 0.1, most: 86_400 },
+  count: { least: 1, most: 1_000_000, integer: true },
   maxStalls: { least: 0, most: 1_000_000, integer: true },
 };
 

@@ -5,10 +5,12 @@ import {
   loadAtlas,
   parseBox,
   type Question,
+  questionsAbout,
   questionsOf,
   type SceneObject,
   SPLITS,
   sampleOf,
+  sceneOf,
   scoreAnswers,
   TASKS,
   type Task,
@@ -195,6 +197,28 @@ t.test("other splits ask the same way", (t) => {
     message: /task must be one of/,
   });
   t.throws(() => questionsOf("naming", 1, 0, atlas), { code: "ERR_OPTION", message: /count must be/ });
+  t.end();
+});
+
+t.test("about one scene: a question of each task that it allows, in words of its own", (t) => {
+  const counts = new Map<string, number>();
+  for (let seed = 0; seed < 60; seed++) {
+    const scene = sceneOf(seed, atlas, { size: 224 });
+    const questions = questionsAbout(scene, atlas);
+    const tasks = questions.map(({ task }) => task);
+    t.same(
+      tasks,
+      TASKS.filter((task) => tasks.includes(task)),
+    );
+    for (const task of tasks) counts.set(task, (counts.get(task) ?? 0) + 1);
+    t.ok(questions.every((each) => asked(each) === each.question && each.scene === scene));
+    const words = scene.objects.flatMap((object) => (object.kind === "word" ? [object.word] : []));
+    const reading = questions.find(({ task }) => task === "reading");
+    if (words.length === 1) t.equal(reading?.answer, words[0]);
+    if (words.length === 0) t.notOk(reading);
+    t.same(questionsAbout(scene, atlas), questions);
+  }
+  t.ok(TASKS.every((task) => (counts.get(task) ?? 0) > 10));
   t.end();
 });
 

@@ -11,6 +11,7 @@ import { addBenchOptions } from "./bench-options.js";
 import { chat } from "./chat.js";
 import { convert } from "./convert.js";
 import { demo } from "./demo.js";
+import { addDemoEvalOptions, demoEval } from "./demo-eval.js";
 import { demoScene } from "./demo-scene.js";
 import { inspect } from "./inspect.js";
 import { addGenerationOptions, addModelOptions, addPromptOptions, number } from "./options.js";
@@ -35,7 +36,9 @@ const addAskingOptions = (command: Command) =>
 
 function build(): Command {
   const program = new Command("honeybee")
-    .description("Honeybee vision-language models. MODEL is a checkpoint's folder or random:NAME.")
+    .description(
+      "Honeybee vision-language models. MODEL is a checkpoint's folder, demo (the small trained model in the package) or random:NAME.",
+    )
     .version(packageVersion())
     // `bench` and `bench op` have options of one name: each takes those behind it.
     .enablePositionalOptions()
@@ -114,6 +117,11 @@ function build(): Command {
     .option("--size <pixels>", "side of the picture, 144 to 224", number)
     .option("--json", "what is in it, as one JSON document")
     .action(demoScene);
+  addDemoEvalOptions(
+    addModelOptions(
+      command("demo-eval", "how many questions about new scenes the demo model answers rightly"),
+    ),
+  ).action(demoEval);
   return program;
 }
 

@@ -21,8 +21,11 @@ export { encodeSample } from "./world/encode.js";
 export {
   type EvaluationOptions,
   isRight,
+  questionsAbout,
   questionsOf,
+  type SceneQuestion,
   scoreAnswers,
+  scoreCommonest,
   type TaskScore,
 } from "./world/evaluation.js";
 export { type ExportOptions, exportWorld } from "./world/export.js";

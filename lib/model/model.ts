@@ -357,7 +357,8 @@ function isDeviceFailure(error: unknown): error is HoneybeeError {
 }
 
 /**
- * Loads a model: a folder in any readable layout, or `random:NAME` for random weights of a real shape.
+ * Loads a model: a folder in any readable layout, `demo` for the small trained model in the package, or `random:NAME`
+ * for random weights of a real shape.
  *
  * @throws HoneybeeError ERR_OPTION, ERR_CHECKPOINT, ERR_TOKENIZER, ERR_DEVICE, ERR_OUT_OF_MEMORY
  */

@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Checkpoint, type ModelConfig, openCheckpoint, randomModel } from "../checkpoint/index.js";
 import { HoneybeeError } from "../errors.js";
+import { packageRoot } from "../native.js";
 import { byteTokenizer, checkVocabulary, loadTokenizer, type Tokenizer } from "../tokenizer/index.js";
 import type { ModelOptions } from "./options.js";
 
@@ -21,20 +22,44 @@ export interface ResolvedModel {
 
 const RANDOM = "random:";
 
+/** The name of the small trained model in the package, and its folder. */
+export const DEMO = "demo";
+export const DEMO_FOLDER: string = join(packageRoot, "assets", "demo");
+
 /**
- * Finds a model: a folder in any readable layout, or `random:NAME`.
+ * Finds a model: a folder in any readable layout, `demo` (a folder of that name is `./demo`), or `random:NAME`.
  *
  * @throws HoneybeeError ERR_CHECKPOINT, ERR_TOKENIZER, ERR_OPTION
  */
 export async function resolveModel(model: string, options: ModelOptions): Promise<ResolvedModel> {
   if (typeof model !== "string" || model === "") {
-    throw new HoneybeeError("ERR_OPTION", "model must be the path of a folder, or random:NAME");
+    throw new HoneybeeError("ERR_OPTION", "model must be the path of a folder, demo, or random:NAME");
   }
-  const resolved = model.startsWith(RANDOM)
-    ? await fromSeed(model, options)
-    : await fromFolder(model, options);
+  const resolved = await find(model, options);
   if (options.visualTokens !== undefined) overrideVisualTokens(resolved.config, options.visualTokens);
   return resolved;
+}
+
+function find(model: string, options: ModelOptions): Promise<ResolvedModel> {
+  if (model === DEMO) return resolveDemo(options);
+  return model.startsWith(RANDOM) ? fromSeed(model, options) : fromFolder(model, options);
+}
+
+/**
+ * The trained model that comes with the package.
+ *
+ * @param folder where its files are
+ * @throws HoneybeeError ERR_CHECKPOINT, ERR_TOKENIZER if they are missing or broken
+ */
+export async function resolveDemo(options: ModelOptions, folder = DEMO_FOLDER): Promise<ResolvedModel> {
+  try {
+    return { ...(await fromFolder(folder, options)), name: DEMO };
+  } catch (error) {
+    if (!(error instanceof HoneybeeError) || options.tokenizer) throw error;
+    const remedy = `install honeybee again, or in a clone of its repository run \`git checkout -- assets/demo\``;
+    const message = `the demo model cannot be opened: ${error.message.replace(/\.$/, "")}; ${remedy}`;
+    throw new HoneybeeError(error.code, message, { cause: error });
+  }
 }
 
 async function fromSeed(model: string, options: ModelOptions): Promise<ResolvedModel> {

@@ -6,8 +6,8 @@ import type { Atlas } from "./atlas.js";
 import { Facts, REGIONS } from "./facts.js";
 import { type SceneOptions, sceneOf } from "./generate.js";
 import { iou } from "./geometry.js";
-import { type Question, type Split, TASKS, type Task } from "./scene.js";
-import { ASK, type Wish } from "./tasks.js";
+import { type Question, type Scene, type Split, TASKS, type Task } from "./scene.js";
+import { ASK, type Turn, type Wish } from "./tasks.js";
 
 export interface EvaluationOptions {
   /** Default "new". */
@@ -60,12 +60,40 @@ export function questionsOf(
       const scene = sceneOf(random.bits() * 2 ** 20 + (random.bits() >>> 12), atlas, wanted);
       const turn = ASK[task](new Facts(scene, atlas), random, wish);
       if (turn === null || (task === "counting" && turn.answer !== String(1 + (n % 5)))) continue;
-      const isBox = task === "grounding";
-      const text = isBox
-        ? renderTemplate("eval-refexploc", { phrase: turn.question })
-        : renderTemplate("eval-vqa", { question: turn.question });
-      return { task, scene, text, answer: turn.answer };
+      return questionOf(task, scene, turn);
     }
+  });
+}
+
+function questionOf(task: Task, scene: Scene, { question, answer }: Turn): Question {
+  const text =
+    task === "grounding"
+      ? renderTemplate("eval-refexploc", { phrase: question })
+      : renderTemplate("eval-vqa", { question });
+  return { task, scene, text, answer };
+}
+
+/** A question, and what it asks without the words that `text` has around it. */
+export interface SceneQuestion extends Question {
+  question: string;
+}
+
+/** Tries to ask about a scene before a task counts as one that the scene does not have what it takes for. */
+const ATTEMPTS = 20;
+
+/**
+ * One question of each task that can be asked about a scene, in the order of `TASKS`: the same scene and seed, the same
+ * questions. Nothing is balanced, so what comes of many scenes is no evaluation; that is `questionsOf`.
+ */
+export function questionsAbout(scene: Scene, atlas: Atlas, seed: number = scene.seed): SceneQuestion[] {
+  const facts = new Facts(scene, atlas);
+  const random = new Random(seed, 300);
+  return TASKS.flatMap((task) => {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const turn = ASK[task](facts, random, { isStrict: true });
+      if (turn) return [{ ...questionOf(task, scene, turn), question: turn.question }];
+    }
+    return [];
   });
 }
 
@@ -97,6 +125,29 @@ const normal = (text: string) =>
     .trim()
     .replace(/^["']|["'.]+$/g, "")
     .toLowerCase();
+
+/** How many different answers of a task `scoreCommonest` tries. */
+const MOST_CONSTANTS = 200;
+
+/**
+ * What a model would reach that saw nothing and knew the answers' frequencies: the accuracy of always giving the one
+ * answer that is right most often.
+ */
+export function scoreCommonest(questions: readonly Pick<Question, "task" | "answer">[]): {
+  tasks: Partial<Record<Task, TaskScore>>;
+} {
+  const tasks: Partial<Record<Task, TaskScore>> = {};
+  for (const task of TASKS) {
+    const own = questions.filter((question) => question.task === task);
+    if (own.length === 0) continue;
+    const counts = new Map<string, number>();
+    for (const { answer } of own) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+    const constants = [...counts].sort(([, a], [, b]) => b - a).slice(0, MOST_CONSTANTS);
+    const rights = constants.map(([answer]) => own.filter((question) => isRight(question, answer)).length);
+    tasks[task] = { accuracy: Math.max(...rights) / own.length, count: own.length };
+  }
+  return { tasks };
+}
 
 /** Scores answers by task. */
 export function scoreAnswers(
