@@ -1,7 +1,7 @@
-import { loadAtlas, renderScene, sceneOf } from "../data/index.js";
+import { loadAtlas, sceneOf } from "../data/index.js";
 import { checkSceneOptions } from "../data/world/generate.js";
-import { HoneybeeError } from "../errors.js";
-import { loadSharp } from "../image/sharp.js";
+import { pictureOf } from "../demo/answers.js";
+import { writePng } from "./picture/write.js";
 import { writeJson } from "./terminal.js";
 
 export interface DemoSceneFlags {
@@ -10,21 +10,20 @@ export interface DemoSceneFlags {
   json?: boolean;
 }
 
+/** Side of scenes that are shown to people, in pixels. */
+export const SHOWN_SIDE = 224;
+
+export function anySeed(): number {
+  return Math.floor(Math.random() * 2 ** 32);
+}
+
 /** `honeybee demo-scene`: a picture of the demo model's world that it has not been trained on. */
 export async function demoScene(out: string, flags: DemoSceneFlags): Promise<void> {
-  const { seed = Math.floor(Math.random() * 2 ** 32), size: side = 224 } = flags;
+  const { seed = anySeed(), size: side = SHOWN_SIDE } = flags;
   checkSceneOptions(seed, { size: side }); // before a second goes into the atlas
   const atlas = await loadAtlas();
   const scene = sceneOf(seed, atlas, { size: side });
-  const sharp = await loadSharp();
-  const { size } = scene;
-  try {
-    const raw = { width: size, height: size, channels: 3 } as const;
-    await sharp(renderScene(scene, atlas), { raw }).png().toFile(out);
-  } catch (error) {
-    const reason = (error as Error).message.split("\n")[0];
-    throw new HoneybeeError("ERR_IMAGE", `${out} cannot be written: ${reason}`, { cause: error });
-  }
+  await writePng(pictureOf(scene, atlas), out);
   if (flags.json) writeJson(scene);
   else {
     const count = scene.objects.length;

@@ -1,75 +1,196 @@
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { HoneybeeError, loadModel, preprocess } from "../index.js";
-import { packageRoot } from "../native.js";
-import { bench } from "./bench.js";
+import type { Command } from "commander";
+import {
+  type Atlas,
+  isRight,
+  loadAtlas,
+  questionsAbout,
+  type Scene,
+  type SceneQuestion,
+  sceneOf,
+  TASKS,
+} from "../data/index.js";
+import { checkSceneOptions } from "../data/world/generate.js";
+import { MAX_ANSWER_TOKENS, pictureOf } from "../demo/answers.js";
+import type { GenerationResult, Model } from "../index.js";
+import { DEMO, DEMO_FOLDER } from "../model/resolve.js";
+import { anySeed, SHOWN_SIDE } from "./demo-scene.js";
+import { type ModelFlags, modelOptions, number } from "./options.js";
+import type { Protocol } from "./picture/protocol.js";
+import { drawOption, showPicture } from "./picture/show.js";
+import { writePng } from "./picture/write.js";
+import { interruptSignal, load, Notes, writeJson } from "./terminal.js";
 
-/**
- * `honeybee demo`: the main job end to end. Until a trained model ships, a small checkpoint with random weights answers
- * about its picture as the official implementation does, token for token; then a model of a real size is timed.
- */
-export async function demo(): Promise<void> {
-  const folder = join(packageRoot, "test", "golden", "models", "cabs-new");
-  if (!existsSync(folder)) {
-    throw new HoneybeeError(
-      "ERR_CHECKPOINT",
-      "the demo's checkpoint is part of the repository only; in an installed package try `honeybee bench random:1.1B-C-Abs-M144`",
-    );
-  }
-  const golden = JSON.parse(await readFile(join(folder, "case.json"), "utf8")) as {
-    prompt: string;
-    images: string[];
-    generate_ids: number[];
-  };
-  const picture = join(folder, golden.images[0]!);
-  const say = (text: string) => process.stdout.write(`${text}\n`);
-  say("1. A Honeybee checkpoint answers about a picture\n");
-  say(await draw(picture));
-  const model = await loadModel(folder, { weights: "f32" });
+export interface DemoFlags extends ModelFlags {
+  model: string;
+  seed?: number;
+  out?: string;
+  draw?: Protocol;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/** A question with the model's answer. */
+interface Answered extends Pick<SceneQuestion, "task" | "question"> {
+  answer: string;
+  truth: string;
+  right: boolean;
+}
+
+export function addDemoOptions(command: Command): Command {
+  return command
+    .option("--seed <n>", "the same seed, the same scene; default: any", number)
+    .option("--out <file>", "write the picture as PNG")
+    .option("--model <model>", "another model than demo", DEMO)
+    .addOption(drawOption())
+    .option("--json", "one JSON document")
+    .option("--quiet", "no notes");
+}
+
+/** `honeybee demo`: a scene that the demo model has never seen, and a question of each task about it. */
+export async function demo(flags: DemoFlags): Promise<void> {
+  if (flags.seed !== undefined) checkSceneOptions(flags.seed, {});
+  const signal = interruptSignal();
+  const notes = new Notes(flags.quiet ?? false);
+  const model = await load(flags.model, { ...modelOptions(flags), signal }, notes);
   try {
-    const { result } = model.generate({
-      prompt: golden.prompt,
-      images: [picture],
-      maxTokens: 32,
-      ignoreEos: true,
-    });
-    const { text, tokens, timings } = await result;
-    const same = tokens.filter((token, i) => token === golden.generate_ids[i]).length;
-    say(`question  ${golden.prompt.split("Human: ").at(-1)!.split("\n")[0]}`);
-    say(`answer    ${JSON.stringify(text)}`);
-    say(
-      `This checkpoint's weights are random (it is ${(model.info.parameters.total / 1e6).toFixed(1)} M parameters for tests), so the answer is noise.`,
-    );
-    say(
-      `It is the right noise: ${same} of ${golden.generate_ids.length} tokens equal those of the official implementation.`,
-    );
-    say(
-      `encode ${timings.encodeMs.toFixed(1)} ms, prefill ${timings.prefillMs.toFixed(1)} ms, ${timings.tokensPerSecond.toFixed(0)} tokens/s\n`,
-    );
-    if (same !== golden.generate_ids.length)
-      throw new Error("the answer differs from the official implementation's");
+    const atlas = await loadAtlas();
+    const scene = flags.seed === undefined ? richScene(atlas) : shownScene(flags.seed, atlas);
+    const questions = questionsAbout(scene, atlas);
+    const say = (text: string) => void (flags.json || process.stdout.write(text));
+    say(`Scene ${scene.seed}, which is in no training set:\n\n`);
+    const path = await show(scene, atlas, flags, say);
+    const results: GenerationResult[] = [];
+    const answered: Answered[] = [];
+    for (const each of questions) {
+      const { task, question, text, answer: truth } = each;
+      const asked = task === "grounding" ? `the box of: ${question}` : question;
+      say(`${task.padEnd(11)}${asked.padEnd(42)} `);
+      const picture = pictureOf(scene, atlas);
+      const generation = model.generate({
+        prompt: text,
+        images: [picture],
+        maxTokens: MAX_ANSWER_TOKENS,
+        signal,
+      });
+      let answer = "";
+      for await (const chunk of generation) {
+        const words = oneLine(chunk.text);
+        say(answer === "" ? words.trimStart() : words);
+        answer += words;
+      }
+      results.push(await generation.result);
+      const right = isRight(each, answer);
+      say(`${" ".repeat(Math.max(1, 14 - answer.trim().length))}${right ? "✓" : "✗"} ${truth}\n`);
+      answered.push({ task, question, answer: answer.trim(), truth, right });
+    }
+    const timings = sumTimings(model, results);
+    const right = answered.filter((each) => each.right).length;
+    if (flags.json) {
+      writeJson({ seed: scene.seed, picture: path, questions: answered, right, timings });
+      return;
+    }
+    say(`\n${right} of ${answered.length} right.${flags.model === DEMO ? ` ${cardLine()}` : ""}\n`);
+    say(timingsLine(model, timings));
+    say(hints(scene.seed));
   } finally {
     await model.dispose();
   }
-  say(
-    "2. The speed of a real size: ViT-L/14, C-Abstractor, a Llama of 1.1 billion parameters, random weights, bf16\n",
-  );
-  await bench("random:1.1B-C-Abs-M144", { prefill: [256], decode: [16], repeat: 2, quiet: false });
 }
 
-/** A picture in half blocks, two pixels a character, in 24-bit colour on a terminal that has it. */
-async function draw(path: string): Promise<string> {
-  const size = 40;
-  const { rgb } = await preprocess(path, { size });
-  const colour = (x: number, y: number) =>
-    Array.from(rgb.subarray((y * size + x) * 3, (y * size + x) * 3 + 3)).join(";");
-  const lines: string[] = [];
-  if (!process.stdout.isTTY) return `(picture: ${path})\n`;
-  for (let y = 0; y < size; y += 2) {
-    let line = "  ";
-    for (let x = 0; x < size; x++) line += `\x1b[38;2;${colour(x, y)}m\x1b[48;2;${colour(x, y + 1)}m▀`;
-    lines.push(`${line}\x1b[0m`);
+const shownScene = (seed: number, atlas: Atlas) => sceneOf(seed, atlas, { size: SHOWN_SIDE });
+
+/** A scene about which every task can be asked. */
+function richScene(atlas: Atlas): Scene {
+  for (let seed = anySeed(); ; seed++) {
+    const scene = shownScene(seed, atlas);
+    if (questionsAbout(scene, atlas).length === TASKS.length) return scene;
   }
-  return `${lines.join("\n")}\n`;
+}
+
+/** Draws the scene in the terminal, or writes a file and says where; returns the file's path. */
+async function show(
+  scene: Scene,
+  atlas: Atlas,
+  { draw, out, json }: DemoFlags,
+  say: (text: string) => void,
+): Promise<string | undefined> {
+  const picture = pictureOf(scene, atlas);
+  const isDrawn = !json && (await showPicture(picture, process.stdout, draw));
+  const path = out ?? (isDrawn ? undefined : join(tmpdir(), `honeybee-scene-${scene.seed}.png`));
+  if (path !== undefined) {
+    await writePng(picture, path);
+    say(`picture: ${path}\n`);
+  }
+  say("\n");
+  return path;
+}
+
+/** What a model says goes into one line, whatever it is. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\s]+/gu, " ");
+}
+
+interface DemoTimings {
+  loadMs: number;
+  /** Of the picture, once. */
+  encodeMs: number;
+  prefillMs: number;
+  promptTokens: number;
+  completionTokens: number;
+  tokensPerSecond: number;
+}
+
+function sumTimings(model: Model, results: readonly GenerationResult[]): DemoTimings {
+  const sum = (of: (result: GenerationResult) => number) =>
+    results.reduce((total, result) => total + of(result), 0);
+  const decodeMs = sum(({ timings }) => timings.decodeMs);
+  // The first token of an answer comes with its prefill.
+  const decoded = sum(({ usage }) => Math.max(0, usage.completionTokens - 1));
+  return {
+    loadMs: model.info.loadMs,
+    encodeMs: sum(({ timings }) => timings.encodeMs),
+    prefillMs: sum(({ timings }) => timings.prefillMs),
+    promptTokens: sum(({ usage }) => usage.promptTokens - usage.cachedTokens),
+    completionTokens: sum(({ usage }) => usage.completionTokens),
+    tokensPerSecond: decodeMs > 0 ? decoded / (decodeMs / 1000) : 0,
+  };
+}
+
+function timingsLine(model: Model, timings: DemoTimings): string {
+  const { device, weights } = model.info;
+  const ms = (value: number) => `${value.toFixed(value < 10 ? 1 : 0)} ms`;
+  return (
+    `${device}, ${weights.text} weights: picture encoded in ${ms(timings.encodeMs)}, ${timings.promptTokens} tokens of ` +
+    `prompts read in ${ms(timings.prefillMs)}, answers at ${timings.tokensPerSecond.toFixed(0)} tokens/s.\n`
+  );
+}
+
+/** What the model card says, in a line; assets/demo/evaluation.json is what `demo-eval --json` printed of these weights. */
+function cardLine(): string {
+  try {
+    const file = readFileSync(join(DEMO_FOLDER, "evaluation.json"), "utf8");
+    const { tasks, count } = JSON.parse(file) as {
+      tasks: Record<string, { accuracy: number }>;
+      count: number;
+    };
+    const accuracies = Object.values(tasks).map(({ accuracy }) => accuracy);
+    const mean = accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
+    return `Of ${count * accuracies.length} questions about new scenes it has ${(100 * mean).toFixed(0)} % right; ${join(DEMO_FOLDER, "README.md")} says more.`;
+  } catch {
+    return `How often it is right: ${join(DEMO_FOLDER, "README.md")}`;
+  }
+}
+
+/** npm knows the command in a clone and in an installed package; a global installation has it on the path. */
+function hints(seed: number): string {
+  const command = process.env.npm_lifecycle_event ? "npx honeybee" : "honeybee";
+  const rows: [string, string][] = [
+    [`${command} chat demo`, "go on, with pictures of your own"],
+    [`${command} demo-scene --seed ${seed} scene.png`, "this picture as a file"],
+    [`${command} bench random:1.1B-C-Abs-M144`, "how fast a model of a real size is here"],
+  ];
+  return `\n${rows.map(([what, why]) => `${what.padEnd(50)} ${why}\n`).join("")}`;
 }

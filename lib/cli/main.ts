@@ -10,7 +10,7 @@ import { addBenchOpOptions } from "./bench-op-options.js";
 import { addBenchOptions } from "./bench-options.js";
 import { chat } from "./chat.js";
 import { convert } from "./convert.js";
-import { demo } from "./demo.js";
+import { addDemoOptions, demo } from "./demo.js";
 import { addDemoEvalOptions, demoEval } from "./demo-eval.js";
 import { demoScene } from "./demo-scene.js";
 import { inspect } from "./inspect.js";
@@ -111,7 +111,11 @@ function build(): Command {
   addModelOptions(command("convert <model> <out>", "any layout → one safetensors folder"))
     .option("--quiet", "no progress")
     .action(convert);
-  command("demo", "the main job, end to end").action(demo);
+  addDemoOptions(
+    addModelOptions(
+      command("demo", "questions about a new scene, answered by the small model in the package"),
+    ),
+  ).action(demo);
   command("demo-scene <out>", "draws a new scene for the demo model as PNG")
     .option("--seed <n>", "the same seed, the same scene; default: any", number)
     .option("--size <pixels>", "side of the picture, 144 to 224", number)

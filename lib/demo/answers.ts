@@ -1,7 +1,7 @@
 import type { BatchRequest } from "../batch/index.js";
 import { type Atlas, type Question, renderScene, type Scene } from "../data/index.js";
 import { HoneybeeError } from "../errors.js";
-import type { RawImage } from "../image/index.js";
+import type { RawImage, RgbImage } from "../image/index.js";
 import type { Model } from "../model/model.js";
 
 /** The longest answers are boxes: 25 tokens of the demo model and their end. */
@@ -26,7 +26,7 @@ export interface AnswerOptions {
 }
 
 /** A scene as a model takes it. */
-export function pictureOf(scene: Scene, atlas: Atlas): RawImage {
+export function pictureOf(scene: Scene, atlas: Atlas): RgbImage & { channels: 3 } {
   return { data: renderScene(scene, atlas), width: scene.size, height: scene.size, channels: 3 };
 }
 

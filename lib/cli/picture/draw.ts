@@ -21,7 +21,9 @@ export interface Canvas {
 
 /** A terminal's size and colours; usual ones for what is no terminal. */
 export function canvasOf(stream: NodeJS.WriteStream): Canvas {
-  const { columns = 80, rows = 24 } = stream;
+  // A terminal may not know its size, which is 0 then.
+  const columns = stream.columns || 80;
+  const rows = stream.rows || 24;
   return { columns, rows, depth: stream.isTTY ? stream.getColorDepth() : TRUE_COLOR_DEPTH };
 }
 
