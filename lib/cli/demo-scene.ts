@@ -1,4 +1,4 @@
-import { loadAtlas, sceneOf } from "../data/index.js";
+import { type Atlas, loadAtlas, type Scene, sceneOf } from "../data/index.js";
 import { checkSceneOptions } from "../data/world/generate.js";
 import { pictureOf } from "../demo/answers.js";
 import { writePng } from "./picture/write.js";
@@ -11,7 +11,12 @@ export interface DemoSceneFlags {
 }
 
 /** Side of scenes that are shown to people, in pixels. */
-export const SHOWN_SIDE = 224;
+const SHOWN_SIDE = 224;
+
+/** A new scene as it is shown to people. */
+export function shownScene(seed: number, atlas: Atlas): Scene {
+  return sceneOf(seed, atlas, { size: SHOWN_SIDE });
+}
 
 export function anySeed(): number {
   return Math.floor(Math.random() * 2 ** 32);

@@ -9,14 +9,13 @@ import {
   questionsAbout,
   type Scene,
   type SceneQuestion,
-  sceneOf,
   TASKS,
 } from "../data/index.js";
 import { checkSceneOptions } from "../data/world/generate.js";
 import { MAX_ANSWER_TOKENS, pictureOf } from "../demo/answers.js";
 import type { GenerationResult, Model } from "../index.js";
 import { DEMO, DEMO_FOLDER } from "../model/resolve.js";
-import { anySeed, SHOWN_SIDE } from "./demo-scene.js";
+import { anySeed, shownScene } from "./demo-scene.js";
 import { type ModelFlags, modelOptions, number } from "./options.js";
 import type { Protocol } from "./picture/protocol.js";
 import { drawOption, showPicture } from "./picture/show.js";
@@ -99,8 +98,6 @@ export async function demo(flags: DemoFlags): Promise<void> {
     await model.dispose();
   }
 }
-
-const shownScene = (seed: number, atlas: Atlas) => sceneOf(seed, atlas, { size: SHOWN_SIDE });
 
 /** A scene about which every task can be asked. */
 function richScene(atlas: Atlas): Scene {

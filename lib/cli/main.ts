@@ -15,6 +15,7 @@ import { addDemoEvalOptions, demoEval } from "./demo-eval.js";
 import { demoScene } from "./demo-scene.js";
 import { inspect } from "./inspect.js";
 import { addGenerationOptions, addModelOptions, addPromptOptions, number } from "./options.js";
+import { drawOption } from "./picture/show.js";
 import { addProfileOptions, profile } from "./profile.js";
 import { run } from "./run.js";
 import { addServeOptions, serve } from "./serve.js";
@@ -61,6 +62,7 @@ function build(): Command {
   addModelOptions(
     addGenerationOptions(addPromptOptions(command("chat <model>", "a conversation in the terminal"))),
   )
+    .addOption(drawOption())
     .option("--quiet", "no notes")
     .action(chat);
   addBatchOptions(
