@@ -1,7 +1,7 @@
 // `honeybee chat`: lines as they are typed and dropped, and a conversation through pipes.
 import { spawn } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import t from "tap";
@@ -92,7 +92,7 @@ t.test("pictures by command, by their path and from the world; answers are the m
     "6",
   );
   t.equal(code, 0);
-  t.match(stderr, /honeybee-scene-5\.png, 224×224/);
+  const [, scene] = /^> (.*scene-5\.png), 224×224$/m.exec(stderr)!;
   t.match(stderr, `${cat}, `);
   t.match(stderr, /\/no\/thing is neither a file nor a command/);
   t.match(stderr, /no\.png: there is no such file/);
@@ -104,9 +104,8 @@ t.test("pictures by command, by their path and from the world; answers are the m
     const messages = [{ role: "user" as const, content: [image(file), text] }];
     return (await model.chat({ messages, maxTokens: 6 }).result).text;
   };
-  const scene = join(tmpdir(), "honeybee-scene-5.png");
   const what = await ask("What?", cat);
-  t.equal(stdout, [await ask("What is it?", scene), what, what].map((answer) => `${answer}\n`).join(""));
+  t.equal(stdout, [await ask("What is it?", scene!), what, what].map((answer) => `${answer}\n`).join(""));
   t.same(JSON.parse(readFileSync(saved, "utf8")), [
     { role: "user", content: [{ source: cat }, "What?"] },
     { role: "assistant", content: what },

@@ -1,10 +1,11 @@
 // `honeybee demo` where there is no terminal, with a checkpoint of random weights in place of the model.
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import sharp from "sharp";
 import t from "tap";
+import { cardLine } from "../lib/cli/demo.js";
 import { isRight, loadAtlas, questionsAbout, renderScene, sceneOf, TASKS } from "../lib/data/index.js";
 import { loadModel } from "../lib/index.js";
 import { goldenPath, repositoryRoot } from "./support/paths.js";
@@ -74,6 +75,17 @@ t.test("--draw draws whatever the output is", async (t) => {
   const { stdout } = await demo("--seed", "5", "--draw", "sixel", "--quiet");
   t.match(stdout, '\x1bPq"1;1;448;448#0;2;');
   t.notMatch(stdout, "picture:");
+});
+
+t.test("what the model card says", (t) => {
+  const folder = t.testdir();
+  t.equal(cardLine(folder), `How often it is right: ${join(folder, "README.md")}`);
+  const tasks = { naming: { accuracy: 0.9, count: 30 }, reading: { accuracy: 0.5, count: 10 } };
+  writeFileSync(join(folder, "evaluation.json"), JSON.stringify({ tasks }));
+  t.match(cardLine(folder), "Of 40 questions about new scenes it has 80 % right; ");
+  writeFileSync(join(folder, "evaluation.json"), "{}");
+  t.match(cardLine(folder), "How often it is right: ");
+  t.end();
 });
 
 t.test("wrong use", async (t) => {

@@ -1,6 +1,4 @@
 import { writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { loadAtlas } from "../data/index.js";
 import { pictureOf } from "../demo/answers.js";
@@ -20,7 +18,7 @@ import {
 } from "./options.js";
 import { canvasOf, drawPicture } from "./picture/draw.js";
 import { findProtocol, type Protocol } from "./picture/protocol.js";
-import { writePng } from "./picture/write.js";
+import { writeTemporaryPng } from "./picture/write.js";
 import { load, Notes } from "./terminal.js";
 
 export interface ChatFlags extends ModelFlags, GenerationFlags {
@@ -136,9 +134,7 @@ class Conversation {
   private async showScene(seed: number): Promise<void> {
     const atlas = await loadAtlas();
     const picture = pictureOf(shownScene(seed, atlas), atlas);
-    const file = join(tmpdir(), `honeybee-scene-${seed}.png`);
-    await writePng(picture, file);
-    await this.show(picture, file);
+    await this.show(picture, await writeTemporaryPng(picture, seed));
   }
 
   private async show(picture: RgbImage, file: string): Promise<void> {

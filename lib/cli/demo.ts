@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import {
@@ -13,13 +12,15 @@ import {
 } from "../data/index.js";
 import { checkSceneOptions } from "../data/world/generate.js";
 import { MAX_ANSWER_TOKENS, pictureOf } from "../demo/answers.js";
+import type { RgbImage } from "../image/index.js";
 import type { GenerationResult, Model } from "../index.js";
 import { DEMO, DEMO_FOLDER } from "../model/resolve.js";
+import type { EvalReport } from "./demo-eval-report.js";
 import { anySeed, shownScene } from "./demo-scene.js";
 import { type ModelFlags, modelOptions, number } from "./options.js";
 import type { Protocol } from "./picture/protocol.js";
 import { drawOption, showPicture } from "./picture/show.js";
-import { writePng } from "./picture/write.js";
+import { writePng, writeTemporaryPng } from "./picture/write.js";
 import { interruptSignal, load, Notes, writeJson } from "./terminal.js";
 
 export interface DemoFlags extends ModelFlags {
@@ -60,14 +61,14 @@ export async function demo(flags: DemoFlags): Promise<void> {
     const questions = questionsAbout(scene, atlas);
     const say = (text: string) => void (flags.json || process.stdout.write(text));
     say(`Scene ${scene.seed}, which is in no training set:\n\n`);
-    const path = await show(scene, atlas, flags, say);
+    const picture = pictureOf(scene, atlas);
+    const path = await show(picture, scene.seed, flags, say);
     const results: GenerationResult[] = [];
     const answered: Answered[] = [];
     for (const each of questions) {
       const { task, question, text, answer: truth } = each;
       const asked = task === "grounding" ? `the box of: ${question}` : question;
       say(`${task.padEnd(11)}${asked.padEnd(42)} `);
-      const picture = pictureOf(scene, atlas);
       const generation = model.generate({
         prompt: text,
         images: [picture],
@@ -109,19 +110,15 @@ function richScene(atlas: Atlas): Scene {
 
 /** Draws the scene in the terminal, or writes a file and says where; returns the file's path. */
 async function show(
-  scene: Scene,
-  atlas: Atlas,
+  picture: RgbImage,
+  seed: number,
   { draw, out, json }: DemoFlags,
   say: (text: string) => void,
 ): Promise<string | undefined> {
-  const picture = pictureOf(scene, atlas);
   const isDrawn = !json && (await showPicture(picture, process.stdout, draw));
-  const path = out ?? (isDrawn ? undefined : join(tmpdir(), `honeybee-scene-${scene.seed}.png`));
-  if (path !== undefined) {
-    await writePng(picture, path);
-    say(`picture: ${path}\n`);
-  }
-  say("\n");
+  if (out !== undefined) await writePng(picture, out);
+  const path = out ?? (isDrawn ? undefined : await writeTemporaryPng(picture, seed));
+  say(path === undefined ? "\n" : `picture: ${path}\n\n`);
   return path;
 }
 
@@ -165,19 +162,21 @@ function timingsLine(model: Model, timings: DemoTimings): string {
   );
 }
 
-/** What the model card says, in a line; assets/demo/evaluation.json is what `demo-eval --json` printed of these weights. */
-function cardLine(): string {
+/**
+ * What the model card says, in a line.
+ *
+ * @param folder of the model; its evaluation.json is what `demo-eval --json` printed of these weights
+ */
+export function cardLine(folder: string = DEMO_FOLDER): string {
+  const card = join(folder, "README.md");
   try {
-    const file = readFileSync(join(DEMO_FOLDER, "evaluation.json"), "utf8");
-    const { tasks, count } = JSON.parse(file) as {
-      tasks: Record<string, { accuracy: number }>;
-      count: number;
-    };
-    const accuracies = Object.values(tasks).map(({ accuracy }) => accuracy);
-    const mean = accuracies.reduce((sum, accuracy) => sum + accuracy, 0) / accuracies.length;
-    return `Of ${count * accuracies.length} questions about new scenes it has ${(100 * mean).toFixed(0)} % right; ${join(DEMO_FOLDER, "README.md")} says more.`;
+    const report = JSON.parse(readFileSync(join(folder, "evaluation.json"), "utf8")) as EvalReport;
+    const scores = Object.values(report.tasks!);
+    const asked = scores.reduce((sum, { count }) => sum + count, 0);
+    const right = scores.reduce((sum, { accuracy, count }) => sum + accuracy * count, 0);
+    return `Of ${asked} questions about new scenes it has ${((100 * right) / asked).toFixed(0)} % right; ${card} says more.`;
   } catch {
-    return `How often it is right: ${join(DEMO_FOLDER, "README.md")}`;
+    return `How often it is right: ${card}`;
   }
 }
 

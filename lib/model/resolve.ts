@@ -55,7 +55,9 @@ export async function resolveDemo(options: ModelOptions, folder = DEMO_FOLDER): 
   try {
     return { ...(await fromFolder(folder, options)), name: DEMO };
   } catch (error) {
-    if (!(error instanceof HoneybeeError) || options.tokenizer) throw error;
+    // Another tokenizer is none of the package's.
+    const isOther = options.tokenizer !== undefined && (error as HoneybeeError).code === "ERR_TOKENIZER";
+    if (!(error instanceof HoneybeeError) || isOther) throw error;
     const remedy = `install honeybee again, or in a clone of its repository run \`git checkout -- assets/demo\``;
     const message = `the demo model cannot be opened: ${error.message.replace(/\.$/, "")}; ${remedy}`;
     throw new HoneybeeError(error.code, message, { cause: error });
