@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import {
@@ -17,6 +17,7 @@ import type { GenerationResult, Model } from "../index.js";
 import { DEMO, DEMO_FOLDER } from "../model/resolve.js";
 import type { EvalReport } from "./demo-eval-report.js";
 import { anySeed, shownScene } from "./demo-scene.js";
+import { goldenDemo } from "./golden-demo.js";
 import { type ModelFlags, modelOptions, number } from "./options.js";
 import type { Protocol } from "./picture/protocol.js";
 import { drawOption, showPicture } from "./picture/show.js";
@@ -51,6 +52,8 @@ export function addDemoOptions(command: Command): Command {
 
 /** `honeybee demo`: a scene that the demo model has never seen, and a question of each task about it. */
 export async function demo(flags: DemoFlags): Promise<void> {
+  const isPlain = [flags.seed, flags.out, flags.json].every((flag) => flag === undefined);
+  if (isPlain && flags.model === DEMO && !existsSync(DEMO_FOLDER)) return goldenDemo(flags.draw);
   if (flags.seed !== undefined) checkSceneOptions(flags.seed, {});
   const signal = interruptSignal();
   const notes = new Notes(flags.quiet ?? false);

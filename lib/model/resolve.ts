@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Checkpoint, type ModelConfig, openCheckpoint, randomModel } from "../checkpoint/index.js";
@@ -58,7 +59,9 @@ export async function resolveDemo(options: ModelOptions, folder = DEMO_FOLDER): 
     // Another tokenizer is none of the package's.
     const isOther = options.tokenizer !== undefined && (error as HoneybeeError).code === "ERR_TOKENIZER";
     if (!(error instanceof HoneybeeError) || isOther) throw error;
-    const remedy = `install honeybee again, or in a clone of its repository run \`git checkout -- assets/demo\``;
+    const remedy = existsSync(folder)
+      ? "install honeybee again, or in a clone of its repository run `git checkout -- assets/demo`"
+      : "this version of honeybee comes without it, and train/README.md of its repository says how it is made";
     const message = `the demo model cannot be opened: ${error.message.replace(/\.$/, "")}; ${remedy}`;
     throw new HoneybeeError(error.code, message, { cause: error });
   }
