@@ -8,16 +8,23 @@ from train.model import HoneybeeConfig
 from train.model.captioner import CaptionerConfig
 from train.model.clip import VisionConfig
 from train.model.llama import TextConfig
+from train.model.patch_reader import PatchReaderConfig
 from train.model.projectors import ProjectorConfig
 from train.optim import Schedule
 
 # What a stage trains, in the order of the recipe; all else is frozen.
 STAGES = {
     "vision": ("vision_model", "captioner"),
+    "patches": ("vision_model", "patch_reader"),
     "language": ("language_model",),
     "projector": ("abstractor",),
     "instruction": ("abstractor", "language_model"),
 }
+
+
+OPTIMIZERS = ("adamw", "muon")
+# What is thrown away after the stages that train it.
+HELPERS = ("captioner", "patch_reader")
 
 
 class ConfigError(Exception):
@@ -39,6 +46,7 @@ class Stage:
     micro_batch: int = 0  # rows in memory at once; 0: the whole batch
     max_length: int = 320
     max_norm: float = 1.0
+    optimizer: str = "adamw"  # or "muon"
     contrast: float = 1.0  # weight of the contrastive loss beside the caption loss (vision)
 
     @property
@@ -52,6 +60,7 @@ class RunConfig:
     vocabulary: str
     model: HoneybeeConfig
     captioner: CaptionerConfig
+    patch_reader: PatchReaderConfig
     stages: tuple[Stage, ...]
     evaluation: str = ""  # a file of questions, answered every `evaluate_every` steps of the last stage
     evaluate_every: int = 0
@@ -83,6 +92,10 @@ def parse_config(data: dict, where: str) -> RunConfig:
         data | {
             "model": HoneybeeConfig(vision, projector, text),
             "captioner": build(CaptionerConfig, data.get("captioner", {}) | sizes, f"{where}: captioner"),
+            "patch_reader": build(
+                PatchReaderConfig, data.get("patch_reader", {}) | {"vision_size": vision.hidden_size},
+                f"{where}: patch_reader",
+            ),
             "stages": tuple(build(Stage, s, f"{where}: stages[{i}]") for i, s in enumerate(data["stages"])),
         },
         where,
@@ -105,6 +118,8 @@ def build(kind, data: dict, where: str):
 def check_stage(stage: Stage, config: RunConfig, where: str) -> None:
     if stage.kind not in STAGES:
         raise ConfigError(f"{where}.kind: {stage.kind!r}; expected one of {', '.join(STAGES)}.")
+    if stage.optimizer not in OPTIMIZERS:
+        raise ConfigError(f"{where}.optimizer: {stage.optimizer!r}; expected one of {', '.join(OPTIMIZERS)}.")
     if not 0 <= stage.warmup < stage.steps:
         raise ConfigError(f"{where}.warmup: {stage.warmup}; expected fewer steps than the stage's {stage.steps}.")
     limit = config.captioner.max_length if stage.kind == "vision" else config.model.text.max_position_embeddings

@@ -148,6 +148,15 @@ class WrittenScene:
         return [], wide[: self.max_length], learnt[: self.max_length]
 
 
+class SceneAlone:
+    """A picture without text, of any sample that has one."""
+
+    def __call__(self, sample: dict) -> Row:
+        if not sample["scenes"]:
+            raise DataError("a sample without a picture is of no use to the vision tower; give it captions.")
+        return sample["scenes"][:1], [BOS], [IGNORED]
+
+
 class CaptionAndList:
     """A caption, then a list of all things with their places: what the vision tower learns from. The caption says
     what people would say; the list leaves nothing out. Of a dialogue only the list is used."""
@@ -156,9 +165,8 @@ class CaptionAndList:
         self.tokenizer, self.max_length = tokenizer, max_length
 
     def __call__(self, sample: dict) -> Row:
-        if not sample["scenes"]:
-            raise DataError("a sample without a picture is of no use to the vision tower; give it captions.")
-        scene, text = sample["scenes"][0], sample["text"]
+        (scene,), _, _ = SceneAlone()(sample)
+        text = sample["text"]
         ids = [BOS]
         if text.startswith(CAPTION_PREFIX):
             ids += [*self.tokenizer.encode(text.removeprefix(CAPTION_PREFIX)), EOS]

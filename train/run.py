@@ -16,12 +16,13 @@ from pathlib import Path
 import torch
 
 from train.checkpoint import CheckpointError, load_checkpoint, replace_file, save_checkpoint
-from train.config import STAGES, ConfigError, RunConfig, Stage, parse_config
+from train.config import HELPERS, STAGES, ConfigError, RunConfig, Stage, parse_config
 from train.data import Batch, DataError, Feed, Pictures, Shards
 from train.evaluate import answers, read_questions, score
+from train.muon import make_muon
 from train.optim import make_adamw, step
 from train.overfit import Remembered, recall, small_run
-from train.stages import Loss, Networks, encoder_of, labelled
+from train.stages import Loss, Networks, encoder_of
 from train.state import Identity, Progress, load_moments, load_state, save_portable, save_state
 from train.tokenizer import Tokenizer
 
@@ -98,7 +99,8 @@ class Run:
 
     def train_stage(self, stage: Stage) -> None:
         self.networks.train_only(stage.kind)
-        optimizer = make_adamw(self.networks, stage.weight_decay)
+        make = make_muon if stage.optimizer == "muon" else make_adamw
+        optimizer = make(self.networks, stage.weight_decay)
         load_moments(self.moments, self.networks, optimizer)
         self.moments = {}
         if self.pictures is None and stage.kind != "language":
@@ -140,7 +142,7 @@ class Run:
     def take_step(
         self, stage: Stage, optimizer: torch.optim.Optimizer, loss_of: Loss, micro_batches: list[Batch]
     ) -> dict[str, torch.Tensor | float]:
-        weights = [labelled(batch) for batch in micro_batches]
+        weights = [loss_of.weight(batch) for batch in micro_batches]
         means: dict[str, torch.Tensor | float] = {}
         for batch, weight in zip(micro_batches, weights):
             loss, parts = loss_of(batch)
@@ -252,8 +254,8 @@ def pack(run: Run, path: Path) -> None:
     parts = {part for stage in stages[: now + 1] for part in STAGES[stage.kind]}
     if run.config.initial:
         parts |= {"vision_model", "language_model"}
-    if all(stage.kind != "vision" for stage in stages[now:]):
-        parts -= {"captioner"}
+    needed = {part for stage in stages[now:] for part in STAGES[stage.kind]}
+    parts -= set(HELPERS) - needed
     save_portable(path, run.networks, run.progress, run.identity, parts)
     print(f"{path}: {path.stat().st_size} bytes")
 

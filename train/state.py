@@ -35,7 +35,7 @@ class Identity:
 
     @staticmethod
     def of(config: dict) -> "Identity":
-        networks = {key: config.get(key) for key in ("model", "captioner", "vocabulary")}
+        networks = {key: config.get(key) for key in ("model", "captioner", "patch_reader", "vocabulary")}
         return Identity(fingerprint(config), fingerprint(networks))
 
 
@@ -109,7 +109,7 @@ def load_moments(moments: dict[str, Tensor], networks: nn.Module, optimizer: tor
 
 
 def part_of(name: str) -> str:
-    """vision_model, abstractor, language_model or captioner, of a weight of the networks."""
+    """vision_model, abstractor, language_model or a helper of the tower, of a weight of the networks."""
     return name.removeprefix("honeybee.").partition(".")[0]
 
 

@@ -56,14 +56,8 @@ class Killed(Exception):
     pass
 
 
-def test_a_stopped_run_takes_the_same_steps(folder, monkeypatch):
-    run_whole(folder)
-    whole = steps(folder, "whole")
-    kinds = ("vision", "language", "projector", "instruction")
-    assert [line["kind"] for line in whole] == [kind for kind in kinds for _ in range(4)]
-    assert whole[3]["caption"] < whole[0]["caption"]
-
-    # Stopped in the middle of a step, of every stage, with a line half written.
+def stop_some_steps(monkeypatch) -> None:
+    """From now on runs stop in the middle of every fourth step, with a line half written."""
     take_step, calls = run_module.Run.take_step, 0
 
     def stopping(self, *args):
@@ -77,13 +71,28 @@ def test_a_stopped_run_takes_the_same_steps(folder, monkeypatch):
         return result
 
     monkeypatch.setattr(run_module.Run, "take_step", stopping)
-    for _ in range(20):
+
+
+def go_on(run) -> int:
+    """Starts a run again until it ends; how often it was stopped."""
+    for stopped in range(20):
         try:
-            if train(folder, "parts", "--resume") == 0:
-                break
+            assert run() == 0
+            return stopped
         except Killed:
             continue
-    assert calls > len(whole)
+    raise AssertionError("it never ended")
+
+
+def test_a_stopped_run_takes_the_same_steps(folder, monkeypatch):
+    run_whole(folder)
+    whole = steps(folder, "whole")
+    kinds = ("vision", "language", "projector", "instruction")
+    assert [line["kind"] for line in whole] == [kind for kind in kinds for _ in range(4)]
+    assert whole[3]["caption"] < whole[0]["caption"]
+
+    stop_some_steps(monkeypatch)
+    assert go_on(lambda: train(folder, "parts", "--resume")) > 2
     assert steps(folder, "parts") == whole
     for name, tensor in load_file(folder / "whole" / "state.safetensors").items():
         assert torch.equal(tensor, load_file(folder / "parts" / "state.safetensors")[name]), name
@@ -124,6 +133,35 @@ def test_what_a_stage_trains(folder):
         for before, after in zip(parts, parts[1:])
     ]
     assert changed == [{"language_model"}, {"abstractor"}, {"abstractor", "language_model"}]
+
+
+def test_a_tower_taught_patch_by_patch(folder, monkeypatch):
+    """By Muon; its reader is carried as long as it is needed."""
+    config = tiny_config(folder, 320)
+    patches = config["stages"][0] | {"kind": "patches", "optimizer": "muon"}
+    config["stages"] = [patches, config["stages"][3]]
+    (folder / "patches.json").write_text(json.dumps(config))
+
+    def run(out: str, *more: str) -> int:
+        return run_module.main(["--config", str(folder / "patches.json"), "--out", str(folder / out), *more])
+
+    def packed(out: str) -> set[str]:
+        assert run(out, "--pack", str(folder / "packed.safetensors")) == 0
+        names = [name.split(".") for name in load_file(folder / "packed.safetensors")]
+        return {name[2] if name[1] == "honeybee" else name[1] for name in names}
+
+    assert run("patches") == 0
+    whole = steps(folder, "patches")
+    assert [line["kind"] for line in whole] == ["patches"] * 4 + ["instruction"] * 4
+    assert whole[3]["thing"] < whole[0]["thing"] and 0 <= whole[3]["right"] <= 1
+    assert packed("patches") == {"vision_model", "abstractor", "language_model"}
+
+    stop_some_steps(monkeypatch)
+    with pytest.raises(Killed):
+        run("patches-in-parts")
+    assert packed("patches-in-parts") == {"vision_model", "patch_reader"}
+    go_on(lambda: run("patches-in-parts", "--resume"))
+    assert steps(folder, "patches-in-parts") == whole
 
 
 def test_a_portable_state(folder, monkeypatch):

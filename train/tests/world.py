@@ -15,7 +15,8 @@ def sample(n: int) -> dict:
     """A picture of one thing, a caption in each third sample, questions in the others."""
     name, color = NAMES[n % 4], COLORS[n % 3]
     x = 10 + 7 * (n % 11)
-    thing = {"kind": "drawing", "name": name, "color": color, "box": [x, 20.0, x + 40, 60.0]}
+    thing = {"kind": "drawing", "name": name, "style": "noto", "color": color, "x": x + 20, "y": 40, "side": 44, "angle": 0,
+             "box": [x, 20.0, x + 40, 60.0]}
     scene = {"seed": n, "size": 144, "objects": [thing]}
     if n % 3 == 0:
         return {"scenes": [scene], "text": f"[NO_PROMPT] <image> A {color} {name}.", "kinds": ["caption"]}
