@@ -231,27 +231,4 @@ void Engine::guarded(const std::vector<Sequence*>& participants, const std::func
   in_flight_.clear();
 }
 
-// One step of the language model; false if no sequence has anything to run. When a step fails, each of its
-// sequences is tried alone, so that what one of them asked for does no harm to the others; their twins go on
-// waiting.
-bool Engine::run_step() {
-  const std::vector<Share> shares = loaded_->scheduler.plan();
-  std::vector<Sequence*> participants;
-  for (const Share& share : shares) participants.push_back(share.sequence);
-  const bool alone = shares.size() == 1 && shares[0].twins.empty();
-  bool failed = false;
-  if (!participants.empty() && !alone) {
-    guarded(participants, [&] {
-      ErrorCode code{};
-      std::string message;
-      failed = caught([&] { forward(shares); }, code, message);
-    });
-  }
-  if (alone || failed) {
-    for (const Share& share : shares)
-      guarded({share.sequence}, [&] { forward({{share.sequence, share.rows, {}}}); });
-  }
-  return !participants.empty();
-}
-
 }  // namespace honeybee

@@ -1,0 +1,52 @@
+#pragma once
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace honeybee {
+
+/// What one step of the language model computes, as the host sees it.
+struct Engine::Step {
+  std::vector<Sequence*> sequences;                 ///< a beam search comes once for each beam
+  std::vector<const std::vector<int32_t>*> blocks;  ///< of each of them
+  std::vector<int32_t> row_begin{0};
+  std::vector<int32_t> start;
+  std::vector<int32_t> ids;
+  std::vector<int32_t> wanted;     ///< rows whose logits are wanted
+  std::vector<Sequence*> wanting;  ///< whose next token comes from each of them; null for rows only traced
+  std::vector<int64_t> ahead;      ///< of each of them, drafted tokens that its row follows
+  struct Scored {
+    size_t wanted = 0;  ///< which of the wanted rows
+    Sequence* sequence = nullptr;
+    int64_t position = 0;
+  };
+  std::vector<Scored> scored;        ///< tokens of prompts whose log-probabilities are wanted
+  std::vector<Sequence*> forked_of;  ///< of a twin, the sequence that computed its prompt; else null
+  std::vector<int32_t> tables;       ///< block tables
+  Sequence* traced = nullptr;
+  bool prefills = false;  ///< some of it
+  bool decodes = true;    ///< one row each, nothing traced or drafted: a shape that comes again and again
+
+  // What came of it.
+  std::vector<int32_t> tokens;             ///< for each wanted row
+  std::vector<std::vector<float>> logits;  ///< of the wanted rows whose sequence asked for them
+  std::vector<TraceTensor> trace;
+
+  void begin(Sequence& sequence, const std::vector<int32_t>& table) {
+    sequences.push_back(&sequence);
+    blocks.push_back(&table);
+    start.push_back(static_cast<int32_t>(sequence.computed));
+  }
+  void end() { row_begin.push_back(static_cast<int32_t>(ids.size())); }
+
+  void want(int32_t row, Sequence* sequence, Sequence* forked, int64_t drafts = 0) {
+    wanted.push_back(row);
+    wanting.push_back(sequence);
+    ahead.push_back(drafts);
+    forked_of.push_back(forked);
+  }
+
+  int64_t rows() const { return static_cast<int64_t>(ids.size()); }
+};
+
+}  // namespace honeybee
