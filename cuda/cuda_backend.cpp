@@ -5,6 +5,7 @@
 #include "cuda/devices.h"
 #include "cuda/ops.h"
 #include "cuda/products.h"
+#include "cuda/readback.h"
 #include "cuda/recordings.h"
 #include "cuda/staging.h"
 #include "device/meter.h"
@@ -54,16 +55,20 @@ class CudaBackend final : public Backend {
 
   void upload(const void* host, const Tensor& target) override {
     if (target.size() == 0) return;
-    cuda_.staging->upload(target.data, row_pitch(target), host, row_bytes(target),
+    cuda_.staging->upload(target.data, row_pitch(target), host, target.row_bytes(),
                           static_cast<size_t>(target.rows));
   }
 
   void download(const Tensor& source, void* host) override {
     if (source.size() == 0) return;
-    HB_CUDA(cudaMemcpy2DAsync(host, row_bytes(source), source.data, row_pitch(source), row_bytes(source),
+    HB_CUDA(cudaMemcpy2DAsync(host, source.row_bytes(), source.data, row_pitch(source), source.row_bytes(),
                               static_cast<size_t>(source.rows), cudaMemcpyDeviceToHost, cuda_.stream));
     HB_CUDA(cudaStreamSynchronize(cuda_.stream));
   }
+
+  std::unique_ptr<Readback> make_readback() override { return std::make_unique<cuda::PinnedReadback>(cuda_); }
+
+  bool queues() const override { return true; }
 
   bool records() const override { return true; }
 
@@ -72,9 +77,8 @@ class CudaBackend final : public Backend {
   std::unique_ptr<Backend> beside() override { return std::make_unique<CudaBackend>(options_, cuda_.budget); }
 
  private:
-  static size_t row_bytes(const Tensor& t) { return static_cast<size_t>(t.cols) * dtype_size(t.dtype); }
   static size_t row_pitch(const Tensor& t) {
-    return t.rows > 1 ? static_cast<size_t>(t.stride) * dtype_size(t.dtype) : row_bytes(t);
+    return t.rows > 1 ? static_cast<size_t>(t.stride) * dtype_size(t.dtype) : t.row_bytes();
   }
 
   void do_repeat(const std::string& key, const std::function<void()>& operations) override {

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/paged.h"
 #include "core/profile.h"
+#include "core/readback.h"
 #include "core/resize_plan.h"
 #include "core/row_source.h"
 #include "core/sampling.h"
@@ -98,7 +99,12 @@ class Backend {
   /// Between host memory and a tensor of the same dtype, row by row without gaps on the host side.
   virtual void upload(const void* host, const Tensor& target) = 0;
   virtual void download(const Tensor& source, void* host) = 0;
+  /// For downloads that are not waited for at once; where a call is the operation they have ended by then.
+  virtual std::unique_ptr<Readback> make_readback();
 
+  /// Whether operations are queued in the order of their calls and run later: then it pays to ask for more
+  /// before what came of the last ones is read.
+  virtual bool queues() const { return false; }
   /// The end of what was asked for so far; null if all of it has ended already.
   virtual std::unique_ptr<Mark> mark() { return nullptr; }
   /// A second backend on the same device and memory, whose operations run beside this one's and may use what

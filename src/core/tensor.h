@@ -18,6 +18,7 @@ struct Tensor {
 
   int64_t size() const { return rows * cols; }
   bool contiguous() const { return stride == cols || rows <= 1; }
+  size_t row_bytes() const { return static_cast<size_t>(cols) * dtype_size(dtype); }
 
   template <class T>
   T* row(int64_t r) const {

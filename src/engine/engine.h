@@ -126,9 +126,13 @@ class Engine {
   void release_visual(Sequence& sequence);
 
   void forward(const std::vector<Share>& shares);
-  void compute(Step& step);
+  void prepare_choice(const Step& step);
+  void launch(Step& step);
+  void choose(Step& step);
+  void settle(Step& step);
+  void read(Step& step);
   Step make_step(const std::vector<Share>& shares) const;
-  int64_t pad(Step& step) const;
+  void lay_out(Step& step) const;
   bool accept_draft(Sequence& sequence, int64_t ahead);
   bool fork(const Sequence& sequence, Sequence& twin);
   void splice(const Sequence& sequence, const Tensor& x);

@@ -94,6 +94,8 @@ void Engine::load_model() {
       .cache = std::move(cache),
       .batch = std::move(batch),
       .sampling = device.make_sampling_batch(),
+      .readback = device.make_readback(),
+      .last = device.allocate(static_cast<size_t>(options_.max_sequences) * sizeof(int32_t)),
       .arena = Arena(device),
       .side_arena = Arena(encoder),
       .pictures = Arena(encoder),

@@ -20,6 +20,8 @@ struct Engine::Loaded {
   std::unique_ptr<KvCache> cache;
   std::unique_ptr<PagedBatch> batch;
   std::unique_ptr<SamplingBatch> sampling;
+  std::unique_ptr<Readback> readback;  ///< of what steps chose
+  std::unique_ptr<Memory> last;        ///< the last token of each row of a decoding step, i32
   Arena arena;
   Arena side_arena;
   Arena
@@ -40,6 +42,7 @@ struct Engine::Loaded {
   };
   Encoding encoding;
 
+  Tensor last_tokens(int64_t rows) const { return {last->data(), Dtype::kI32, rows, 1, 1}; }
   Backend& encoder() { return side ? *side : *backend; }
   Arena& encoder_arena() { return side ? side_arena : arena; }
 };

@@ -6,10 +6,16 @@
 #include "engine/step.h"
 
 namespace honeybee {
+namespace {
+
+// The least length that a step is recorded for.
+constexpr uint64_t kShortest = 256;
+
+}  // namespace
 
 Engine::Step Engine::make_step(const std::vector<Share>& shares) const {
   Step step;
-  size_t max_blocks = 0;
+  step.shares = shares;
   for (const Share& share : shares) {
     Sequence& sequence = *share.sequence;
     for (size_t beam = 0; beam < sequence.beam_blocks.size(); beam++) {
@@ -45,42 +51,29 @@ Engine::Step Engine::make_step(const std::vector<Share>& shares) const {
     }
     step.end();
   }
-  for (const std::vector<int32_t>* table : step.blocks) max_blocks = std::max(max_blocks, table->size());
-  step.tables.resize(max_blocks * step.sequences.size());
-  for (size_t s = 0; s < step.sequences.size(); s++) {
-    std::copy(step.blocks[s]->begin(), step.blocks[s]->end(),
-              step.tables.begin() + static_cast<ptrdiff_t>(s * max_blocks));
-  }
+  lay_out(step);
   return step;
 }
 
-// Pads a decoding step to the next power of two of sequences and the full width of the block table, so that
-// few recordings serve all steps. Returns the length that they are made for.
-int64_t Engine::pad(Step& step) const {
-  constexpr int64_t kShortest = 256;
-  int64_t longest = 1;
-  for (const int32_t start : step.start) longest = std::max<int64_t>(longest, start + 1);
-  const auto bound = std::min<int64_t>(
-      loaded_->batch->limits().blocks * kKvBlock,
-      static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max(longest, kShortest)))));
-  const size_t used = step.sequences.size();
-  const size_t padded =
-      std::min(std::bit_ceil(used), static_cast<size_t>(loaded_->batch->limits().sequences));
-  const size_t width = step.tables.size() / used;
-  const auto full = static_cast<size_t>(loaded_->batch->limits().blocks);
-  std::vector<int32_t> tables(padded * full);
-  for (size_t s = 0; s < used; s++) {
-    std::copy_n(step.tables.begin() + static_cast<ptrdiff_t>(s * width), width,
-                tables.begin() + static_cast<ptrdiff_t>(s * full));
+// Writes the block tables of a step. A decoding one of a device that records is padded to the next power of
+// two of sequences, the full width of the tables and a length, so that few recordings serve all.
+void Engine::lay_out(Step& step) const {
+  size_t width = 0;
+  for (const std::vector<int32_t>* table : step.blocks) width = std::max(width, table->size());
+  if (step.decodes && loaded_->backend->records()) {
+    const BatchLimits& limits = loaded_->batch->limits();
+    const size_t rows = std::min(std::bit_ceil(step.start.size()), static_cast<size_t>(limits.sequences));
+    while (step.start.size() < rows) step.pad();
+    width = static_cast<size_t>(limits.blocks);
+    const auto longest = static_cast<uint64_t>(*std::max_element(step.start.begin(), step.start.end()) + 1);
+    step.length_bound = std::min<int64_t>(limits.blocks * kKvBlock,
+                                          static_cast<int64_t>(std::bit_ceil(std::max(longest, kShortest))));
   }
-  step.tables = std::move(tables);
-  while (step.start.size() < padded) {
-    step.row_begin.push_back(step.row_begin.back() + 1);
-    step.start.push_back(-1);
-    step.want(static_cast<int32_t>(step.ids.size()), nullptr, nullptr);
-    step.ids.push_back(-1);
+  step.tables.resize(width * step.start.size());
+  for (size_t s = 0; s < step.blocks.size(); s++) {
+    std::copy(step.blocks[s]->begin(), step.blocks[s]->end(),
+              step.tables.begin() + static_cast<ptrdiff_t>(s * width));
   }
-  return bound;
 }
 
 }  // namespace honeybee

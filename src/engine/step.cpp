@@ -50,23 +50,118 @@ bool Engine::run_step() {
 
 // One step of the language model.
 void Engine::forward(const std::vector<Share>& shares) {
-  const Clock::time_point begin = Clock::now();
-  ProfileRecorder* const profile = loaded_->profile.get();
-  if (profile != nullptr) profile->next_step();
-  const DoingScope preparing(profile, Doing::kHost);
+  if (loaded_->profile) loaded_->profile->next_step();
+  const DoingScope preparing(loaded_->profile.get(), Doing::kHost);
+  const Arena::Scope scope(loaded_->arena);
   Step step = make_step(shares);
-  const PlaceScope place(profile, step.prefills ? Stage::kPrefill : Stage::kDecode);
-  for (const Share& share : shares) {
+  prepare_choice(step);
+  launch(step);
+  choose(step);
+  settle(step);
+}
+
+// Says how the tokens of a step are to be chosen.
+void Engine::prepare_choice(const Step& step) {
+  const ModelTime time(counts_.model_ms);
+  const DoingScope choosing(loaded_->profile.get(), Doing::kSample);
+  std::vector<SamplingRow> choices;
+  for (size_t w = 0; w < step.wanted.size(); w++)
+    choices.push_back(step.wanting[w] ? step.wanting[w]->sampling_row(step.ahead[w]) : SamplingRow{});
+  loaded_->sampling->set(choices);
+}
+
+// Runs the network on a step, up to the logits.
+void Engine::launch(Step& step) {
+  const ModelTime time(counts_.model_ms);
+  Backend& backend = *loaded_->backend;
+  const Vlm& model = loaded_->model;
+  const TextConfig& text = model.config().text;
+  step.since = Clock::now();
+  const PlaceScope place(backend.profile(), step.prefills ? Stage::kPrefill : Stage::kDecode);
+  for (const Share& share : step.shares) {
     for (const BlockCopy& copy : share.sequence->copies)
-      loaded_->backend->copy_block(*loaded_->cache, copy.from, copy.to);
+      backend.copy_block(*loaded_->cache, copy.from, copy.to);
   }
-  compute(step);
+  const Trace trace = recorder(backend, step.trace);
+  const Run run{backend, loaded_->arena, step.traced != nullptr ? &trace : nullptr, &interrupt_};
+  const auto count = static_cast<int64_t>(step.wanted.size());
+  // A token that a decoding step chooses takes the place of the one it follows.
+  const Tensor ids =
+      step.decodes ? loaded_->last_tokens(step.rows()) : run.arena.matrix(step.rows(), 1, Dtype::kI32);
+  const Tensor wanted = run.arena.matrix(count, 1, Dtype::kI32);
+  step.scores = run.arena.matrix(count, text.vocab_size, Dtype::kF32);
+  step.chosen = step.decodes ? ids : run.arena.matrix(count, 1, Dtype::kI32);
+  const Tensor x =
+      run.arena.matrix(step.rows(), text.hidden_size, backend.activation_dtype(model.llama().dtype()));
+  {
+    const DoingScope handing(backend.profile(), Doing::kJoin);
+    backend.upload(step.ids.data(), ids);
+    backend.upload(step.wanted.data(), wanted);
+    loaded_->batch->set(step.row_begin, step.start, step.tables, step.length_bound);
+  }
+  const auto network = [&] {
+    model.llama().embed(run, ids, x);
+    for (size_t s = 0; s < step.sequences.size(); s++) {
+      splice(*step.sequences[s], x.row_range(step.row_begin[s], step.row_begin[s + 1] - step.row_begin[s]));
+    }
+    run.watch("llm.embeds", {x.rows, x.cols}, x);
+    model.llama().forward(run, x, *loaded_->batch, wanted, *loaded_->cache, step.scores);
+  };
+  if (step.decodes) {
+    const std::string shape = std::to_string(step.rows()) + " x " + std::to_string(step.length_bound);
+    backend.repeat("decode " + shape, network);
+  } else {
+    network();
+  }
+}
+
+// Chooses the tokens of a step and sends them on their way to the host, with the logits that are wanted
+// there.
+void Engine::choose(Step& step) {
+  const ModelTime time(counts_.model_ms);
+  Backend& backend = *loaded_->backend;
+  {
+    const PlaceScope place(backend.profile(), Stage::kSample);
+    const auto sample = [&] { backend.sample(step.scores, *loaded_->sampling, step.chosen); };
+    if (step.decodes) {
+      backend.repeat("sample " + std::to_string(step.rows()), sample);
+    } else {
+      sample();
+    }
+  }
+  const DoingScope waiting(backend.profile(), Doing::kJoin);
+  step.tokens.resize(step.wanted.size());
+  step.logits.resize(step.wanted.size());
+  std::vector<Download> downloads = {{step.chosen, step.tokens.data()}};
+  for (size_t w = 0; w < step.wanted.size(); w++) {
+    if (step.wanting[w] == nullptr || !step.wanting[w]->wants_logits(step.ahead[w])) continue;
+    step.logits[w].resize(static_cast<size_t>(step.scores.cols));
+    downloads.push_back({step.scores.row_range(static_cast<int64_t>(w), 1), step.logits[w].data()});
+  }
+  loaded_->readback->start(downloads);
+}
+
+// Waits for what a step chose.
+void Engine::read(Step& step) {
+  const ModelTime time(counts_.model_ms);
+  const DoingScope waiting(loaded_->profile.get(), Doing::kJoin);
+  loaded_->readback->wait();
+  std::vector<float> row(static_cast<size_t>(step.scores.cols));
+  for (const Step::Scored& scored : step.scored) {
+    loaded_->backend->download(step.scores.row_range(static_cast<int64_t>(scored.wanted), 1), row.data());
+    scored.sequence->score_prompt(scored.position, row);
+  }
+}
+
+// Reads the tokens of a step and gives them to its sequences.
+void Engine::settle(Step& step) {
+  read(step);
   if (loaded_->steps)
-    loaded_->steps->step(begin, Clock::now(), describe(shares, step.wanting), current_stats());
+    loaded_->steps->step(step.since, Clock::now(), describe(step.shares, step.wanting), current_stats());
   // From here on the step counts.
-  const DoingScope choosing(profile, Doing::kSample);
+  const DoingScope choosing(loaded_->profile.get(), Doing::kSample);
   counts_.steps++;
-  for (const Share& share : shares) {
+  for (const Share& share : step.shares) {
     share.sequence->copies.clear();
     counts_.drafted_tokens += std::ssize(share.sequence->drafted);
     loaded_->scheduler.advance(*share.sequence, share.rows - std::ssize(share.sequence->drafted));
@@ -90,70 +185,6 @@ void Engine::forward(const std::vector<Share>& shares) {
     const size_t beams = sequence.search ? sequence.search->live() : 1;
     if (caught(take, code, message)) fail_sequence(sequence, code, message);
     w += beams - 1;
-  }
-}
-
-// Runs the network on a step and brings back the next tokens.
-void Engine::compute(Step& step) {
-  const ModelTime time(counts_.model_ms);
-  Backend& backend = *loaded_->backend;
-  const Vlm& model = loaded_->model;
-  const TextConfig& text = model.config().text;
-  const Arena::Scope scope(loaded_->arena);
-
-  const bool records = step.decodes && backend.records();
-  const int64_t bound = records ? pad(step) : 0;
-  const Trace trace = recorder(backend, step.trace);
-  const Run run{backend, loaded_->arena, step.traced != nullptr ? &trace : nullptr, &interrupt_};
-  const Tensor ids = run.arena.matrix(step.rows(), 1, Dtype::kI32);
-  const auto count = static_cast<int64_t>(step.wanted.size());
-  const Tensor wanted = run.arena.matrix(count, 1, Dtype::kI32);
-  const Tensor logits = run.arena.matrix(count, text.vocab_size, Dtype::kF32);
-  const Tensor tokens = run.arena.matrix(count, 1, Dtype::kI32);
-  const Tensor x =
-      run.arena.matrix(step.rows(), text.hidden_size, backend.activation_dtype(model.llama().dtype()));
-  {
-    const DoingScope handing(backend.profile(), Doing::kJoin);
-    backend.upload(step.ids.data(), ids);
-    backend.upload(step.wanted.data(), wanted);
-    loaded_->batch->set(step.row_begin, step.start, step.tables, bound);
-  }
-  {
-    const DoingScope choosing(backend.profile(), Doing::kSample);
-    std::vector<SamplingRow> choices;
-    for (size_t w = 0; w < step.wanted.size(); w++)
-      choices.push_back(step.wanting[w] ? step.wanting[w]->sampling_row(step.ahead[w]) : SamplingRow{});
-    loaded_->sampling->set(choices);
-  }
-  const auto network = [&] {
-    model.llama().embed(run, ids, x);
-    for (size_t s = 0; s < step.sequences.size(); s++) {
-      splice(*step.sequences[s], x.row_range(step.row_begin[s], step.row_begin[s + 1] - step.row_begin[s]));
-    }
-    run.watch("llm.embeds", {x.rows, x.cols}, x);
-    model.llama().forward(run, x, *loaded_->batch, wanted, *loaded_->cache, logits);
-    const PlaceScope place(backend.profile(), Stage::kSample);
-    backend.sample(logits, *loaded_->sampling, tokens);
-  };
-  if (records) {
-    backend.repeat("decode " + std::to_string(step.rows()) + " x " + std::to_string(bound), network);
-  } else {
-    network();
-  }
-
-  const DoingScope waiting(backend.profile(), Doing::kJoin);
-  step.tokens.resize(step.wanted.size());
-  backend.download(tokens, step.tokens.data());
-  std::vector<float> row(static_cast<size_t>(logits.cols));
-  for (const Step::Scored& scored : step.scored) {
-    backend.download(logits.row_range(static_cast<int64_t>(scored.wanted), 1), row.data());
-    scored.sequence->score_prompt(scored.position, row);
-  }
-  step.logits.resize(step.wanted.size());
-  for (size_t w = 0; w < step.wanted.size(); w++) {
-    if (step.wanting[w] == nullptr || !step.wanting[w]->wants_logits(step.ahead[w])) continue;
-    step.logits[w].resize(static_cast<size_t>(logits.cols));
-    backend.download(logits.row_range(static_cast<int64_t>(w), 1), step.logits[w].data());
   }
 }
 

@@ -7,6 +7,7 @@ namespace honeybee {
 
 /// What one step of the language model computes, as the host sees it.
 struct Engine::Step {
+  std::vector<Share> shares;
   std::vector<Sequence*> sequences;                 ///< a beam search comes once for each beam
   std::vector<const std::vector<int32_t>*> blocks;  ///< of each of them
   std::vector<int32_t> row_begin{0};
@@ -23,9 +24,15 @@ struct Engine::Step {
   std::vector<Scored> scored;        ///< tokens of prompts whose log-probabilities are wanted
   std::vector<Sequence*> forked_of;  ///< of a twin, the sequence that computed its prompt; else null
   std::vector<int32_t> tables;       ///< block tables
+  int64_t length_bound = 0;          ///< what a recording of it is ready for
   Sequence* traced = nullptr;
   bool prefills = false;  ///< some of it
   bool decodes = true;    ///< one row each, nothing traced or drafted: a shape that comes again and again
+
+  // On the device.
+  Clock::time_point since;  ///< when it was asked for
+  Tensor scores;            ///< logits [wanted, V]
+  Tensor chosen;            ///< tokens [wanted, 1]
 
   // What came of it.
   std::vector<int32_t> tokens;             ///< for each wanted row
@@ -44,6 +51,14 @@ struct Engine::Step {
     wanting.push_back(sequence);
     ahead.push_back(drafts);
     forked_of.push_back(forked);
+  }
+
+  /// A row that is nobody's.
+  void pad() {
+    start.push_back(-1);
+    want(static_cast<int32_t>(ids.size()), nullptr, nullptr);
+    ids.push_back(-1);
+    end();
   }
 
   int64_t rows() const { return static_cast<int64_t>(ids.size()); }
