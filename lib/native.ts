@@ -151,6 +151,8 @@ export interface EngineStats {
   imageCacheBytes: number;
   /** Steps of the language model. */
   steps: number;
+  /** Those of them that a GPU was asked for before the tokens of the step before were read. */
+  stepsAhead: number;
   /** Milliseconds in which the engine's thread did something, and those of them in steps and images. */
   busyMs: number;
   modelMs: number;

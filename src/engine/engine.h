@@ -29,6 +29,7 @@ struct EngineOptions {
   int64_t max_sequences = 0;  ///< that run at once; more wait
   size_t memory = 0;          ///< bytes for weights and KV cache together; 0: what the device has
   bool prefix_cache = true;   ///< a prompt that begins like an earlier one is computed from where they part
+  bool launch_ahead = true;   ///< a device that queues gets a step before the tokens of the last are read
   std::string step_trace;     ///< file for a Chrome trace of the steps; none if empty
   size_t image_cache = size_t{256} << 20;  ///< bytes of visual tokens kept; at most an eighth of the memory
   SchedulerLimits limits;
@@ -125,13 +126,18 @@ class Engine {
   void return_visual_tokens(Sequence& sequence);
   void release_visual(Sequence& sequence);
 
-  void forward(const std::vector<Share>& shares);
+  void run_alone(const std::vector<Share>& shares, bool stays);
+  void go_on();
+  void launch_behind(const Step& step);
+  void forward(const std::vector<Share>& shares, bool stays);
+  bool can_stay(const Step& step) const;
   void prepare_choice(const Step& step);
   void launch(Step& step);
   void choose(Step& step);
   void settle(Step& step);
   void read(Step& step);
   Step make_step(const std::vector<Share>& shares) const;
+  Step make_step_behind(const Step& step, const std::vector<Share>& shares) const;
   void lay_out(Step& step) const;
   bool accept_draft(Sequence& sequence, int64_t ahead);
   bool fork(const Sequence& sequence, Sequence& twin);

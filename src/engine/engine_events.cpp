@@ -27,6 +27,7 @@ void Engine::leave(Sequence& sequence) {
   sequence.enter(Sequence::Phase::kFinished);
   finished_.push_back(&sequence);
   if (!loaded_) return;
+  if (loaded_->under_way) loaded_->under_way->forget(sequence);
   loaded_->scheduler.remove(sequence);
   release_visual(sequence);
 }

@@ -44,6 +44,13 @@ void Engine::end_all(const Event& closed) {
   for (const auto& sequence : unseen) end(*sequence);
   if (loaded_) {
     settle_encoding(false);
+    // Memory may go once nothing works with it any more; who was waiting for the step has heard of its end.
+    ErrorCode code{};
+    std::string message;
+    const auto await_steps = [&] {
+      if (const auto end = loaded_->backend->mark()) end->wait();
+    };
+    caught(await_steps, code, message);
     note_stats();
   }
   flush();

@@ -110,7 +110,8 @@ void Engine::load_model() {
       .steps = options_.step_trace.empty() ? nullptr : std::make_unique<StepTrace>(options_.step_trace),
       .profile = nullptr,
       .listeners = {},
-      .encoding = {}});
+      .encoding = {},
+      .under_way = {}});
   loaded_->listeners.steps = loaded_->steps.get();
   info.load_ms = milliseconds(begin, Clock::now());
   {

@@ -7,6 +7,7 @@
 #include "engine/image_cache.h"
 #include "engine/phases.h"
 #include "engine/scheduler.h"
+#include "engine/step.h"
 #include "engine/step_trace.h"
 
 namespace honeybee {
@@ -41,6 +42,7 @@ struct Engine::Loaded {
     size_t singly = 0;  ///< so many are encoded one by one, to find the one that made a batch fail
   };
   Encoding encoding;
+  std::optional<Step> under_way;  ///< a step whose tokens were chosen and are not read yet
 
   Tensor last_tokens(int64_t rows) const { return {last->data(), Dtype::kI32, rows, 1, 1}; }
   Backend& encoder() { return side ? *side : *backend; }

@@ -222,6 +222,23 @@ std::vector<Share> Scheduler::plan() {
   return shares;
 }
 
+std::vector<Share> Scheduler::plan_behind(std::span<const Share> step) {
+  const auto computes = [](const Sequence* sequence) {
+    return sequence->phase == Sequence::Phase::kPrefill || sequence->phase == Sequence::Phase::kDecode;
+  };
+  if (std::ranges::count_if(running_, computes) != std::ssize(step)) return {};
+  std::vector<Share> shares;
+  for (const Share& share : step) {
+    Sequence& sequence = *share.sequence;
+    if (sequence.phase != Sequence::Phase::kDecode || sequence.waits_for_token()) return {};
+    if (std::ssize(sequence.generated) + 1 >= sequence.request.max_tokens) continue;
+    const int64_t missing = blocks_of(sequence.computed + 2) - std::ssize(sequence.blocks);
+    if (missing > 0 && !blocks_.take(missing, sequence.blocks)) return {};
+    shares.push_back({&sequence, 1, {}});
+  }
+  return shares;
+}
+
 // Waiting sequences with the prompt of this one, as many as may run beside the `running` ones.
 std::vector<Sequence*> Scheduler::waiting_twins(const Sequence& sequence, int64_t running) const {
   std::vector<Sequence*> twins;

@@ -66,6 +66,11 @@ class Scheduler {
   /// none gets that of the last one in rank, which goes back to waiting and is computed again later.
   std::vector<Share> plan();
 
+  /// The step behind one that decodes, while nobody knows its tokens yet: a further position for each of its
+  /// sequences but those that end with their token whatever it is. Blocks come from those that nobody has.
+  /// None if there are too few, if others have something to compute, or if one waits for its token.
+  std::vector<Share> plan_behind(std::span<const Share> step);
+
   /// A step has computed `rows` further positions.
   void advance(Sequence& sequence, int64_t rows);
 

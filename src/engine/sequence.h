@@ -117,6 +117,9 @@ struct Sequence {
     return search || request.logprobs >= 0 || std::ssize(generated) + ahead < request.raw_logits;
   }
 
+  /// Whether what it computes next depends on the next token in more than its embedding.
+  bool waits_for_token() const { return search || request.prompt_lookup > 0; }
+
   /// Ends the current phase, adding its time to the right timing, and enters the next.
   void enter(Phase next);
 };

@@ -14,6 +14,7 @@ struct EngineStats {
   size_t image_bytes = 0;  ///< of visual tokens kept for their images
 
   int64_t steps = 0;          ///< of the language model
+  int64_t steps_ahead = 0;    ///< of those, asked for before the tokens of the one before were read
   double busy_ms = 0.0;       ///< in turns of the engine's thread that did something
   double model_ms = 0.0;      ///< of those, in steps and images; the rest is scheduling and delivery
   int64_t prompt_tokens = 0;  ///< of the prompts that were admitted

@@ -2,6 +2,7 @@
 #include "engine/step.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "engine/caught.h"
 #include "engine/loaded.h"
@@ -11,9 +12,18 @@ namespace honeybee {
 
 namespace {
 
-StepTrace::Step describe(const std::vector<Share>& shares, const std::vector<Sequence*>& wanting) {
+std::vector<Sequence*> sequences_of(const std::vector<Share>& shares) {
+  std::vector<Sequence*> sequences;
+  for (const Share& share : shares) sequences.push_back(share.sequence);
+  return sequences;
+}
+
+}  // namespace
+
+StepTrace::Step Engine::Step::describe() const {
   StepTrace::Step step;
-  step.tokens = std::ssize(wanting) - std::count(wanting.begin(), wanting.end(), nullptr);
+  step.ahead = ahead_of_tokens;
+  step.tokens = std::ssize(wanting) - std::ranges::count(wanting, nullptr);
   for (const Share& share : shares) {
     const bool decodes = share.sequence->phase == Sequence::Phase::kDecode;
     (decodes ? step.decoding : step.prefilling)++;
@@ -23,33 +33,80 @@ StepTrace::Step describe(const std::vector<Share>& shares, const std::vector<Seq
   return step;
 }
 
-}  // namespace
-
 // One step of the language model; false if no sequence has anything to run. When a step fails, each of its
 // sequences is tried alone, so that what one of them asked for does no harm to the others; their twins go on
 // waiting.
 bool Engine::run_step() {
+  if (loaded_->under_way && loaded_->under_way->shares.empty()) loaded_->under_way.reset();
+  if (loaded_->under_way) {
+    go_on();
+    return true;
+  }
   const std::vector<Share> shares = loaded_->scheduler.plan();
-  std::vector<Sequence*> participants;
-  for (const Share& share : shares) participants.push_back(share.sequence);
   const bool alone = shares.size() == 1 && shares[0].twins.empty();
   bool failed = false;
-  if (!participants.empty() && !alone) {
-    guarded(participants, [&] {
+  if (!shares.empty() && !alone) {
+    guarded(sequences_of(shares), [&] {
       ErrorCode code{};
       std::string message;
-      failed = caught([&] { forward(shares); }, code, message);
+      failed = caught([&] { forward(shares, true); }, code, message);
     });
   }
-  if (alone || failed) {
-    for (const Share& share : shares)
-      guarded({share.sequence}, [&] { forward({{share.sequence, share.rows, {}}}); });
-  }
-  return !participants.empty();
+  if (alone || failed) run_alone(shares, alone);
+  return !shares.empty();
 }
 
-// One step of the language model.
-void Engine::forward(const std::vector<Share>& shares) {
+void Engine::run_alone(const std::vector<Share>& shares, bool stays) {
+  for (const Share& share : shares)
+    guarded({share.sequence}, [&] { forward({{share.sequence, share.rows, {}}}, stays); });
+}
+
+// With a step under way: asks for the one behind it, reads the tokens, and only then says how those of the
+// one behind are to be chosen, when all that a choice depends on is known; the network computes meanwhile.
+void Engine::go_on() {
+  Step step = std::move(*loaded_->under_way);
+  loaded_->under_way.reset();
+  const std::vector<Share> shares = step.shares;
+  bool failed = false;
+  guarded(sequences_of(shares), [&] {
+    const DoingScope preparing(loaded_->profile.get(), Doing::kHost);
+    const Arena::Scope scope(loaded_->arena);
+    launch_behind(step);
+    ErrorCode code{};
+    std::string message;
+    failed = caught([&] { settle(step); }, code, message);
+    std::optional<Step>& next = loaded_->under_way;
+    // What is given up here is computed again, and what fails then has somebody who hears of it.
+    const auto choose_next = [&] {
+      prepare_choice(*next);
+      choose(*next);
+    };
+    if (next && (failed || next->shares.empty() || caught(choose_next, code, message))) next.reset();
+  });
+  if (failed) run_alone(shares, false);
+}
+
+// Asks for the step behind one whose tokens are not known yet, where that is of the same kind and as large.
+void Engine::launch_behind(const Step& step) {
+  const std::vector<Share> shares = loaded_->scheduler.plan_behind(step.shares);
+  if (shares.empty() || std::bit_ceil(shares.size()) < step.wanting.size()) return;
+  ErrorCode code{};
+  std::string message;
+  const auto launch_next = [&] {
+    if (loaded_->profile) loaded_->profile->next_step();
+    Step next = make_step_behind(step, shares);
+    launch(next);
+    loaded_->under_way = std::move(next);
+  };
+  try {
+    caught(launch_next, code, message);
+  } catch (const Interrupted&) {
+    // Somebody wants to be heard first.
+  }
+}
+
+// One step of the language model. `stays`: its tokens may be read in the next turn.
+void Engine::forward(const std::vector<Share>& shares, bool stays) {
   if (loaded_->profile) loaded_->profile->next_step();
   const DoingScope preparing(loaded_->profile.get(), Doing::kHost);
   const Arena::Scope scope(loaded_->arena);
@@ -57,7 +114,17 @@ void Engine::forward(const std::vector<Share>& shares) {
   prepare_choice(step);
   launch(step);
   choose(step);
-  settle(step);
+  if (stays && can_stay(step)) {
+    loaded_->under_way = std::move(step);
+  } else {
+    settle(step);
+  }
+}
+
+bool Engine::can_stay(const Step& step) const {
+  const auto waits = [](const Share& share) { return share.sequence->waits_for_token(); };
+  return options_.launch_ahead && loaded_->backend->queues() && step.decodes &&
+         std::ranges::none_of(step.shares, waits);
 }
 
 // Says how the tokens of a step are to be chosen.
@@ -95,13 +162,14 @@ void Engine::launch(Step& step) {
       run.arena.matrix(step.rows(), text.hidden_size, backend.activation_dtype(model.llama().dtype()));
   {
     const DoingScope handing(backend.profile(), Doing::kJoin);
-    backend.upload(step.ids.data(), ids);
+    if (!step.ahead_of_tokens) backend.upload(step.ids.data(), ids);
     backend.upload(step.wanted.data(), wanted);
     loaded_->batch->set(step.row_begin, step.start, step.tables, step.length_bound);
   }
   const auto network = [&] {
     model.llama().embed(run, ids, x);
     for (size_t s = 0; s < step.sequences.size(); s++) {
+      if (step.sequences[s] == nullptr) continue;
       splice(*step.sequences[s], x.row_range(step.row_begin[s], step.row_begin[s + 1] - step.row_begin[s]));
     }
     run.watch("llm.embeds", {x.rows, x.cols}, x);
@@ -156,11 +224,11 @@ void Engine::read(Step& step) {
 // Reads the tokens of a step and gives them to its sequences.
 void Engine::settle(Step& step) {
   read(step);
-  if (loaded_->steps)
-    loaded_->steps->step(step.since, Clock::now(), describe(step.shares, step.wanting), current_stats());
+  if (loaded_->steps) loaded_->steps->step(step.since, Clock::now(), step.describe(), current_stats());
   // From here on the step counts.
   const DoingScope choosing(loaded_->profile.get(), Doing::kSample);
   counts_.steps++;
+  if (step.ahead_of_tokens) counts_.steps_ahead++;
   for (const Share& share : step.shares) {
     share.sequence->copies.clear();
     counts_.drafted_tokens += std::ssize(share.sequence->drafted);
@@ -190,6 +258,7 @@ void Engine::settle(Step& step) {
 
 // Overwrites the rows at visual positions with the tokens of the images, in reading order.
 void Engine::splice(const Sequence& sequence, const Tensor& x) {
+  if (sequence.computed >= sequence.prompt_length) return;
   const int64_t each = loaded_->model.tokens_per_image();
   const int64_t end = std::min(sequence.computed + x.rows, sequence.prompt_length);
   int64_t seen = 0;  // visual positions before this one

@@ -1,7 +1,9 @@
 #include "engine/step_trace.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <utility>
 
 namespace honeybee {
 namespace {
@@ -48,10 +50,11 @@ void StepTrace::flush() {
 
 void StepTrace::step(Clock::time_point begin, Clock::time_point end, const Step& step,
                      const EngineStats& stats) {
+  begin = std::max(begin, std::exchange(last_end_, end));
   event(format(R"({"name":"step","ph":"X","pid":%d,"tid":0,"ts":%.1f,"dur":%.1f,"args":{"tokens":%ld,)"
-               R"("decoding":%ld,"prefilling":%ld,"prefillRows":%ld,"drafted":%ld}})",
+               R"("decoding":%ld,"prefilling":%ld,"prefillRows":%ld,"drafted":%ld,"ahead":%s}})",
                kEngine, at(begin), at(end) - at(begin), step.tokens, step.decoding, step.prefilling,
-               step.prefill_rows, step.drafted));
+               step.prefill_rows, step.drafted, step.ahead ? "true" : "false"));
   event(format(R"({"name":"requests","ph":"C","pid":%d,"ts":%.1f,"args":{"running":%ld,"waiting":%ld}})",
                kEngine, at(begin), stats.running, stats.waiting));
   event(format(R"({"name":"blocks","ph":"C","pid":%d,"ts":%.1f,"args":{"used":%ld,"cached":%ld,"free":%ld}})",

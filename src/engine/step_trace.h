@@ -26,7 +26,9 @@ class StepTrace {
     int64_t prefilling = 0;
     int64_t prefill_rows = 0;
     int64_t drafted = 0;  ///< rows of guessed tokens
+    bool ahead = false;   ///< asked for before the tokens of the one before were read
   };
+  /// One that was asked for before the step before it had ended begins with that end.
   void step(Clock::time_point begin, Clock::time_point end, const Step& step, const EngineStats& stats);
   void images(Clock::time_point begin, Clock::time_point end, size_t count);
   /// A request was in a phase; requests are numbered as they arrive.
@@ -41,6 +43,7 @@ class StepTrace {
   std::ofstream file_;
   std::string pending_;
   bool any_ = false;
+  Clock::time_point last_end_{};  ///< of a step
   Clock::time_point epoch_ = Clock::now();
 };
 

@@ -153,6 +153,7 @@ Napi::Value ModelHandle::stats(const Napi::CallbackInfo& info) {
         {"blocksUsed", static_cast<double>(stats.blocks_used)},
         {"imageCacheBytes", static_cast<double>(stats.image_bytes)},
         {"steps", static_cast<double>(stats.steps)},
+        {"stepsAhead", static_cast<double>(stats.steps_ahead)},
         {"busyMs", stats.busy_ms},
         {"modelMs", stats.model_ms},
         {"promptTokens", static_cast<double>(stats.prompt_tokens)},

@@ -67,6 +67,7 @@ class Pretender {
     if (!interrupted) {
       for (const Share& share : shares) copy(std::exchange(share.sequence->copies, {}));
       for (const Share& share : shares) write(*share.sequence, share.rows);
+      launch_behind(shares);
       for (const Share& share : shares)
         scheduler.advance(*share.sequence, share.rows - std::ssize(share.sequence->drafted));
       for (const Share& share : shares) finish_share(share);
@@ -82,6 +83,7 @@ class Pretender {
   double now = 0.0;
   int64_t computed = 0;  ///< rows in all
   int64_t accepted = 0;  ///< of them, of guesses that were right
+  int64_t behind = 0;    ///< rows of steps before the tokens of the ones before were known
 
  private:
   // The block table of a sequence, or those of its beams.
@@ -130,6 +132,19 @@ class Pretender {
       }
     });
     computed += rows;
+  }
+  // What a step behind this one writes before anybody knows its tokens must be to blocks of their own.
+  void launch_behind(const std::vector<Share>& step) {
+    for (const Share& share : scheduler.plan_behind(step)) {
+      const Sequence& s = *share.sequence;
+      EXPECT_TRUE(s.phase == Phase::kDecode && !s.search && s.request.prompt_lookup == 0);
+      EXPECT_TRUE(std::ssize(s.generated) + 1 < s.request.max_tokens);
+      const int64_t position = s.computed + 1;
+      const int32_t block = s.blocks.at(static_cast<size_t>(position / kKvBlock));
+      EXPECT_TRUE(!scheduler.blocks().is_shared(block));
+      written_[static_cast<size_t>(block * kKvBlock + position % kKvBlock)] = 0;
+      behind++;
+    }
   }
   void finish_share(const Share& share) {
     Sequence& s = *share.sequence;
@@ -274,6 +289,7 @@ TEST(scheduler_property_random_schedules) {
   int64_t preemptions = 0;
   int64_t cached = 0;
   int64_t searches = 0;
+  int64_t behind = 0;
   for (uint64_t seed = 0; seed < 2000 && failure_count() == 0; seed++) {
     Random random(seed);
     const int64_t blocks = 8 + random.below(24);
@@ -321,11 +337,50 @@ TEST(scheduler_property_random_schedules) {
     EXPECT_EQ(pretender.scheduler.blocks().available(), blocks);
     preemptions += pretender.scheduler.preemptions();
     cached += pretender.scheduler.cached_tokens();
+    behind += pretender.behind;
   }
   // Otherwise these schedules would show nothing.
   EXPECT_TRUE(preemptions > 200);
   EXPECT_TRUE(cached > 10'000);
   EXPECT_TRUE(searches > 500);
+  EXPECT_TRUE(behind > 1000);
+}
+
+// Nobody gives anything up for a step whose tokens may be too many.
+TEST(scheduler_plans_behind_a_step_what_needs_no_token) {
+  SchedulerOptions chosen = options(4);
+  chosen.limits.growth_blocks = 0;
+  Pretender pretender(chosen, 3);
+  Scheduler& scheduler = pretender.scheduler;
+  Sequence& first = pretender.add(prompt(14, 40, 1));
+  Sequence& second = pretender.add(prompt(14, 40, 2));
+  EXPECT_TRUE(pretender.turn());  // the prompts, and a token of each
+  const std::vector<Share> step = scheduler.plan();
+  EXPECT_EQ(step.size(), size_t{2});
+  // The step writes position 14; the one behind it 15, which is still in the first block.
+  EXPECT_EQ(scheduler.plan_behind(step).size(), size_t{2});
+  EXPECT_EQ(scheduler.blocks().used(), int64_t{2});
+  // Somebody else has a prompt to compute, and takes the last block.
+  Sequence& other = pretender.add(prompt(4, 2, 3));
+  EXPECT_EQ(scheduler.admit().size(), size_t{1});
+  EXPECT_TRUE(scheduler.plan_behind(step).empty());
+  pretender.end(other);
+  for (const Share& share : step) {
+    scheduler.advance(*share.sequence, 1);
+    share.sequence->take(1);
+  }
+  // Both need a second block, and there is one.
+  EXPECT_TRUE(scheduler.plan_behind(step).empty());
+  EXPECT_EQ(scheduler.running().size(), size_t{2});
+  // Now the second answer ends with the token that is not known yet.
+  second.request.max_tokens = 3;
+  const std::vector<Share> behind = scheduler.plan_behind(step);
+  EXPECT_EQ(behind.size(), size_t{1});
+  EXPECT_TRUE(behind.at(0).sequence == &first);
+  EXPECT_EQ(first.blocks.size(), size_t{2});
+  first.request.prompt_lookup = 2;
+  EXPECT_TRUE(scheduler.plan_behind(step).empty());
+  EXPECT_EQ(scheduler.preemptions(), int64_t{0});
 }
 
 TEST(scheduler_serves_ten_thousand_requests_in_order) {
