@@ -17,11 +17,11 @@ PinnedReadback::Slot::~Slot() {
 PinnedReadback::Slot::Slot(Slot&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
 
-// What still travels to the memory of before is nobody's any more, but it has to arrive before that goes.
-void PinnedReadback::Slot::reserve(size_t bytes) {
+void PinnedReadback::Slot::reserve(size_t bytes, cudaStream_t stream) {
   if (bytes <= bytes_) return;
-  if (data_ != nullptr) HB_CUDA(cudaFreeHost(data_));
-  data_ = nullptr;
+  // What still travels there is nobody's any more, but it has to arrive before the memory goes.
+  HB_CUDA(cudaStreamSynchronize(stream));
+  cudaFreeHost(std::exchange(data_, nullptr));
   bytes_ = 0;
   HB_CUDA(cudaMallocHost(&data_, bytes));
   bytes_ = bytes;
@@ -33,7 +33,7 @@ void PinnedReadback::start(std::span<const Download> downloads) {
   for (size_t i = 0; i < downloads.size(); i++) {
     const Tensor& source = downloads[i].source;
     if (source.size() == 0) continue;
-    slots_[i].reserve(bytes_of(source));
+    slots_[i].reserve(bytes_of(source), cuda_.stream);
     HB_CUDA(cudaMemcpy2DAsync(slots_[i].data(), source.row_bytes(), source.data,
                               static_cast<size_t>(source.stride) * dtype_size(source.dtype),
                               source.row_bytes(), static_cast<size_t>(source.rows), cudaMemcpyDeviceToHost,

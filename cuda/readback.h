@@ -23,7 +23,7 @@ class PinnedReadback final : public Readback {
     ~Slot();
     Slot(Slot&& other) noexcept;
     Slot& operator=(Slot&&) = delete;
-    void reserve(size_t bytes);
+    void reserve(size_t bytes, cudaStream_t stream);
     void* data() const { return data_; }
 
    private:
