@@ -1,14 +1,19 @@
 // The chat page: how its files are served, and what it works out without a browser.
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import t from "tap";
 import { packageRoot } from "../lib/native.js";
-import { createServer } from "../lib/server/index.js";
+import { createServer, handler } from "../lib/server/index.js";
 import { pageRoutes } from "../lib/server/page.js";
 import { loadGolden } from "./support/golden-model.js";
 import { serve } from "./support/http-server.js";
 
+/** It has no types. */
+const express = createRequire(import.meta.url)("express");
 const folder = join(packageRoot, "assets", "page");
 const files = readdirSync(folder);
 
@@ -64,6 +69,31 @@ t.test("without the page `/` is nobody's, and the API is there", async (t) => {
     code: "ERR_OPTION",
     message: /page must be true or false/,
   });
+  await model.dispose();
+});
+
+t.test("below a path of another server the page is behind a slash", async (t) => {
+  const model = await loadGolden("cabs-new");
+  const answer = handler(model);
+  const app = express().use("/ai", answer).use("/a%3Ab", answer);
+  const server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const location = async (path: string) => {
+    const response = await fetch(url + path, { redirect: "manual" });
+    t.equal(response.status, 308, path);
+    return new URL(response.headers.get("location")!, url + path).href;
+  };
+  t.equal(await location("/ai"), `${url}/ai/`);
+  t.equal(await location("/ai?theme=dark"), `${url}/ai/?theme=dark`);
+  t.equal(await location("/a%3Ab"), `${url}/a%3Ab/`);
+  const page = await fetch(`${url}/ai`);
+  t.equal(page.url, `${url}/ai/`);
+  t.equal(await page.text(), readFileSync(join(folder, "index.html"), "utf8"));
+  t.equal((await fetch(new URL("page/main.js", page.url))).status, 200);
+  t.equal((await fetch(`${url}/ai/v1/models`)).status, 200);
+  server.close();
+  await answer.drain();
   await model.dispose();
 });
 

@@ -28,9 +28,26 @@ export function pageRoutes(folder: string): Route[] {
         method: "GET",
         path: name === "index.html" ? "/" : `/page/${name}`,
         open: true,
-        handle: (exchange) => file.send(exchange),
+        handle: (exchange) => {
+          if (name !== "index.html" || !goInside(exchange)) file.send(exchange);
+        },
       };
     });
+}
+
+/**
+ * Below a path of another server, such as Express's `app.use("/ai", …)`, the page may be asked for without the slash that its
+ * files are found behind: then the browser is sent there, and told so by true.
+ */
+function goInside({ request, response }: Exchange): boolean {
+  const { originalUrl } = request as { originalUrl?: string };
+  const [path = "/", query] = (originalUrl ?? "/").split("?", 2);
+  if (path.endsWith("/")) return false;
+  // Relative and marked as a path, so that it leads to no other host whatever was asked for.
+  const last = path.slice(path.lastIndexOf("/") + 1);
+  const location = `./${last}/${query === undefined ? "" : `?${query}`}`;
+  response.writeHead(308, { location, "content-length": 0 }).end();
+  return true;
 }
 
 class PageFile {
