@@ -40,7 +40,11 @@ const RUNS = [
   {
     suite: "address",
     sanitizer: "address",
-    args: [...SIMULATOR, ...skip("scheduler", "block_manager", "pool")],
+    // Without what never comes to a device, and fifty random schedules, two fifths of the time.
+    args: [
+      ...SIMULATOR,
+      ...skip("scheduler", "block_manager", "pool", "grammar", "of_batch_invariant_devices"),
+    ],
   },
   { suite: "address", sanitizer: "address", env: NO_SIMULATOR },
   { suite: "thread", sanitizer: "thread", args: ["engine"], env: NO_SIMULATOR },
