@@ -5,7 +5,7 @@ import { FileBatch, STANDARD } from "../batch/file-batch.js";
 import { claimOutput } from "../batch/lock.js";
 import { optionError } from "../check.js";
 import { checkGeneration } from "../model/options.js";
-import { describe, ProgressView } from "./batch-progress.js";
+import { progressOf } from "./batch-progress.js";
 import {
   type GenerationFlags,
   generationOptions,
@@ -13,6 +13,7 @@ import {
   modelOptions,
   promptOptions,
 } from "./options.js";
+import { ProgressView } from "./progress-view.js";
 import { interruptSignal, load, Notes } from "./terminal.js";
 
 export interface BatchFlags extends ModelFlags, GenerationFlags {
@@ -64,7 +65,7 @@ export async function batch(model: string, input: string, output: string, flags:
     const state = await files.open();
     if (state) notes.say(`${output}: ${state.done.size} lines are answered; going on`);
     const loaded = await load(model, { ...modelOptions(flags), signal }, notes);
-    const view = new ProgressView(files, notes);
+    const view = new ProgressView((seconds) => progressOf(files.progress(), seconds), notes);
     try {
       await files.run(loaded, state);
     } finally {
@@ -73,7 +74,7 @@ export async function batch(model: string, input: string, output: string, flags:
     }
     const seconds = view.seconds();
     const progress = files.progress();
-    notes.say(`${describe(progress, seconds)} in ${seconds.toFixed(1)} s`);
+    notes.say(`${progressOf(progress, seconds).text} in ${seconds.toFixed(1)} s`);
     if (flags.json) {
       const { bytesRead: _read, bytesTotal: _total, ...summary } = progress;
       process.stdout.write(`${JSON.stringify({ ...summary, seconds }, null, 2)}\n`);

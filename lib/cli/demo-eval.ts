@@ -1,4 +1,3 @@
-import { SingleBar } from "cli-progress";
 import { type Command, InvalidArgumentError } from "commander";
 import { checkNumber, optionError } from "../check.js";
 import { type Atlas, loadAtlas } from "../data/index.js";
@@ -10,6 +9,7 @@ import { DEMO } from "../model/resolve.js";
 import { compare, parseOther } from "./demo-compare.js";
 import { comparisonTable, evaluationTable } from "./demo-eval-report.js";
 import { type ModelFlags, modelOptions, number } from "./options.js";
+import { type Progress, ProgressView } from "./progress-view.js";
 import { interruptSignal, load, Notes, writeJson } from "./terminal.js";
 
 export interface DemoEvalFlags extends ModelFlags {
@@ -21,8 +21,6 @@ export interface DemoEvalFlags extends ModelFlags {
   json?: boolean;
   quiet?: boolean;
 }
-
-const LINE_MS = 30_000;
 
 function columns(text: string): Column[] {
   const wanted = text.split(",").map((name) => name.trim());
@@ -124,40 +122,29 @@ async function withModel<T>(
   }
 }
 
-/** Shows how many questions are answered: a bar on a terminal, else a line every half minute. */
+/** Shows how many questions are answered. */
 class Counter {
   private done = 0;
-  private readonly begin = performance.now();
-  private readonly bar: SingleBar | undefined;
-  private readonly timer: NodeJS.Timeout | undefined;
+  private readonly view: ProgressView;
 
   constructor(
     private readonly total: number,
     private readonly notes: Notes,
   ) {
-    if (notes.quiet) return;
-    if (process.stderr.isTTY) {
-      const format = "{bar} {value} of {total} answered, {eta_formatted} left";
-      this.bar = new SingleBar({ format, stream: process.stderr, clearOnComplete: true });
-      this.bar.start(total, 0);
-    } else {
-      this.timer = setInterval(() => this.say(), LINE_MS);
-    }
+    this.view = new ProgressView((seconds) => this.progress(seconds), notes);
   }
 
   count(): void {
     this.done++;
-    this.bar?.update(this.done);
   }
 
   stop(): void {
-    clearInterval(this.timer);
-    this.bar?.stop();
-    this.say();
+    this.view.stop();
+    this.notes.say(this.progress(this.view.seconds()).text);
   }
 
-  private say(): void {
-    const rate = this.done / ((performance.now() - this.begin) / 1000);
-    this.notes.say(`${this.done} of ${this.total} answered, ${rate.toFixed(1)}/s`);
+  private progress(seconds: number): Progress {
+    const rate = (this.done / seconds).toFixed(1);
+    return { share: this.done / this.total, text: `${this.done} of ${this.total} answered, ${rate}/s` };
   }
 }

@@ -38,7 +38,7 @@ const addAskingOptions = (command: Command) =>
 function build(): Command {
   const program = new Command("honeybee")
     .description(
-      "Honeybee vision-language models. MODEL is a checkpoint's folder, demo (the small trained model in the package) or random:NAME.",
+      "Honeybee vision-language models. MODEL is a checkpoint's folder, random:NAME, or demo (a small trained model, once the package has it).",
     )
     .version(packageVersion())
     // `bench` and `bench op` have options of one name: each takes those behind it.
@@ -115,7 +115,10 @@ function build(): Command {
     .action(convert);
   addDemoOptions(
     addModelOptions(
-      command("demo", "questions about a new scene, answered by the small model in the package"),
+      command(
+        "demo",
+        "questions about a new scene; without a trained model, a golden case and this machine's speed",
+      ),
     ),
   ).action(demo);
   command("demo-scene <out>", "draws a new scene for the demo model as PNG")

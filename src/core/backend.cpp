@@ -86,18 +86,6 @@ void check_indices(const char* op, const char* what, const Tensor& t, int64_t ro
   check_shape(op, what, t, rows, 1);
 }
 
-class FinishedReadback final : public Readback {
- public:
-  explicit FinishedReadback(Backend& backend) : backend_(backend) {}
-  void start(std::span<const Download> downloads) override {
-    for (const auto& [source, host] : downloads) backend_.download(source, host);
-  }
-  void wait() override {}
-
- private:
-  Backend& backend_;
-};
-
 }  // namespace
 
 /// An operation under way, in the profile if one is taken. `work` says what it costs.
@@ -128,8 +116,6 @@ class Backend::Recorded {
   const Backend& backend_;
   uint32_t number_ = ProfileRecorder::kNoOp;
 };
-
-std::unique_ptr<Readback> Backend::make_readback() { return std::make_unique<FinishedReadback>(*this); }
 
 void Backend::profile(ProfileRecorder* recorder) {
   recorder_ = nullptr;
