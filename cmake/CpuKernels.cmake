@@ -1,5 +1,5 @@
 # One translation unit per instruction set, each compiled for its own; which of them runs is decided at run time
-# (src/cpu/isa.h), so no other file may be compiled with -m flags.
+# (src/cpu/isa.h), so no other file may be compiled with -m flags. The tests of kernels over emulated tiles are two more.
 
 set(HB_ISA_PORTABLE)
 set(HB_ISA_AVX2 -mavx2 -mfma -mf16c)
@@ -14,11 +14,12 @@ if(HB_SANITIZE)
   list(REMOVE_ITEM HB_KERNEL_OPTIONS -O3)
 endif()
 
-# Sets the flags of src/cpu/kernels_<isa>.cpp, and drops from the list of sources those of another architecture.
-function(hb_configure_cpu_kernels sources_variable)
+# Sets the flags of <prefix><isa>.cpp for each of the instruction sets that follow, and drops from the list of sources
+# those of another architecture.
+function(hb_configure_cpu_kernels sources_variable prefix)
   set(sources ${${sources_variable}})
-  foreach(isa IN ITEMS portable avx2 avx512 avx512bf16 amx)
-    set(file ${CMAKE_CURRENT_SOURCE_DIR}/src/cpu/kernels_${isa}.cpp)
+  foreach(isa IN LISTS ARGN)
+    set(file ${CMAKE_CURRENT_SOURCE_DIR}/${prefix}${isa}.cpp)
     string(TOUPPER ${isa} name)
     if(isa STREQUAL "portable" OR CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
       set_source_files_properties(${file} PROPERTIES COMPILE_OPTIONS "${HB_KERNEL_OPTIONS};${HB_ISA_${name}}")

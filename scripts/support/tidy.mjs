@@ -12,7 +12,7 @@ const TREE = "build-cmake/tidy";
  * Kernels are templates over intrinsics for one instruction set each: minutes to analyse and nothing to find that
  * the op tests do not.
  */
-const SLOW = /src\/(cpu|image)\/\w*kernels_/;
+const SLOW = /src\/(cpu|image)\/\w*kernels_|test\/native\/emulated_/;
 
 /**
  * Runs clang-tidy (.clang-tidy) over the C++ sources, several files at a time.

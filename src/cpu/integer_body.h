@@ -24,6 +24,9 @@ inline constexpr int64_t kManyRows = 12;
 // How far ahead of its use a strip is fetched.
 inline constexpr int64_t kStripAhead = 2048;
 
+// Whole tiles of 2, 4 or 6 rows.
+inline constexpr int64_t kIntegerRowUnit = 12;
+
 // What a format keeps beside the codes of a group, for all columns of a strip.
 struct Int8Strip {
   using Dot = Int8Dot;
@@ -139,6 +142,16 @@ HB_INLINE void add_unit(const IntegerRow (&x)[R], int64_t unit, const uint8_t* c
   }
 }
 
+// Lanes of y in `row` from column `col` on = sum (+ bias) (+ y).
+HB_INLINE void store_sum(const IntegerProduct& p, int64_t row, int64_t col, Vec sum) {
+  const int64_t left = p.cols - col;
+  const int lanes = left < 0 ? 0 : left < kLanes ? static_cast<int>(left) : kLanes;
+  float* const y = p.y + row * p.y_stride + col;
+  Vec total = p.accumulate ? load_n(y, lanes) : zero();
+  if (p.bias != nullptr) total = total + load_n(p.bias + col, lanes);
+  store_n(y, total + sum, lanes);
+}
+
 // The rows from `row` on with S strips, the first of which holds the columns from `col` on.
 template <class Strip, int R, int S>
 void integer_tile(const IntegerProduct& p, int64_t row, int64_t col) {
@@ -169,15 +182,9 @@ void integer_tile(const IntegerProduct& p, int64_t row, int64_t col) {
   }
   for (int r = 0; r < R; r++) {
     for (int s = 0; s < S; s++) {
-      for (int v = 0; v < kStripVecs; v++) {
-        const int64_t first = col + s * kStrip + v * kLanes;
-        const int64_t left = p.cols - first;
-        const int lanes = left < 0 ? 0 : left < kLanes ? static_cast<int>(left) : kLanes;
-        float* const y = p.y + (row + r) * p.y_stride + first;
-        Vec total = p.accumulate ? load_n(y, lanes) : zero();
-        if (p.bias != nullptr) total = total + load_n(p.bias + first, lanes);
-        store_n(y, total + Strip::whole(sums[r][s][v], codes + s * p.strip_bytes, v), lanes);
-      }
+      for (int v = 0; v < kStripVecs; v++)
+        store_sum(p, row + r, col + s * kStrip + v * kLanes,
+                  Strip::whole(sums[r][s][v], codes + s * p.strip_bytes, v));
     }
   }
 }

@@ -88,9 +88,9 @@ struct NibbleWeights {
 };
 
 #ifdef __AVX512VNNI__
-// zero · x in each lane; both fit 16 bits, and the high half of a zero is 0.
-HB_INLINE Words zero_share(Words zeros, int x) {
-  return _mm512_dpwssd_epi32(broadcast_word(0), zeros, broadcast_word(x));
+// sum + zero · x in each lane; both fit 16 bits, and the high half of a zero is 0.
+HB_INLINE Words add_zero_share(Words sum, Words zeros, int x) {
+  return _mm512_dpwssd_epi32(sum, zeros, broadcast_word(x));
 }
 
 struct Int8Dot : WordValues {
@@ -101,19 +101,25 @@ struct Int8Dot : WordValues {
   HB_INLINE static Words weights(const uint8_t* p) {
     return load_words(p);
   }
-  HB_INLINE static Words start(int minus_sum) { return zero_share(broadcast_word(128), minus_sum); }
+  HB_INLINE static Words start(int minus_sum) {
+    return add_zero_share(broadcast_word(0), broadcast_word(128), minus_sum);
+  }
   HB_INLINE static Words add(Words w, Words x, Words sum) { return _mm512_dpbusd_epi32(sum, w, x); }
   HB_INLINE static Words total(Words sum) { return sum; }
 };
 
 struct Int4Dot : NibbleWeights, WordValues {
-  HB_INLINE static Words start(Words zeros, int minus_sum) { return zero_share(zeros, minus_sum); }
+  HB_INLINE static Words start(Words zeros, int minus_sum) {
+    return add_zero_share(broadcast_word(0), zeros, minus_sum);
+  }
   HB_INLINE static Words add(Words w, Words x, Words sum) { return _mm512_dpbusd_epi32(sum, w, x); }
   HB_INLINE static Words total(Words sum, Words /*zeros*/, int /*minus_sum*/) { return sum; }
 };
 #else
-// zero · x in each lane; both fit 16 bits.
-HB_INLINE Words zero_share(Words zeros, int x) { return dot_16(zeros, broadcast_word(x & 0xffff)); }
+// sum + zero · x in each lane; both fit 16 bits.
+HB_INLINE Words add_zero_share(Words sum, Words zeros, int x) {
+  return add_32(sum, dot_16(zeros, broadcast_word(x & 0xffff)));
+}
 
 // Products of bytes are added in 16 bits, where those of int8 do not fit: they are widened, the even and the
 // odd ones.
@@ -136,7 +142,7 @@ struct Int4Dot : NibbleWeights, WordValues {
   HB_INLINE static Words start(Words /*zeros*/, int /*minus_sum*/) { return broadcast_word(0); }
   HB_INLINE static Words add(Words w, Words x, Words sum) { return add_16(sum, dot_8(w, x)); }
   HB_INLINE static Words total(Words sum, Words zeros, int minus_sum) {
-    return add_32(dot_16(sum, broadcast_word(0x00010001)), zero_share(zeros, minus_sum));
+    return add_zero_share(dot_16(sum, broadcast_word(0x00010001)), zeros, minus_sum);
   }
 };
 #endif
@@ -148,7 +154,9 @@ HB_INLINE Words load_words(const void* p) {
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
+HB_INLINE Words broadcast_word(int word) { return Words{} + word; }
 HB_INLINE Vec words_to_vec(Words v) { return __builtin_convertvector(v, Vec); }
+HB_INLINE Words add_zero_share(Words sum, Words zeros, int x) { return sum + zeros * x; }
 HB_INLINE Words load_nibbles(const uint8_t* p) { return Words{p[0] & 15, p[0] >> 4, p[1] & 15, p[1] >> 4}; }
 
 // Adds the products of the four bytes of each lane.
@@ -171,7 +179,7 @@ struct Int8Dot : ByteProducts {
   HB_INLINE static Words weights(const uint8_t* p) {
     return load_words(p);
   }
-  HB_INLINE static Words start(int minus_sum) { return Words{} + 128 * minus_sum; }
+  HB_INLINE static Words start(int minus_sum) { return broadcast_word(128 * minus_sum); }
   HB_INLINE static Words total(Words sum) { return sum; }
 };
 

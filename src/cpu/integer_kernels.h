@@ -56,6 +56,7 @@ struct IntegerKernels {
   Kernel int4;
   bool int8_wide;
   bool int4_wide;
+  int64_t row_unit;  ///< many rows go fastest in calls of a multiple of it
   /// x [cols] as codes of ±127; `target` holds whole units. The scale of a unit is max |x| / 127, NaN if one
   /// of its values is not finite.
   void (*quantize)(const float* x, int64_t cols, int8_t* codes, float* scales, int32_t* minus_sums);
@@ -67,14 +68,30 @@ HB_DECLARE_KERNELS(IntegerKernels, integer_kernels)
 
 #ifdef HB_ISA
 #include "cpu/integer_body.h"
+#ifdef __AMX_INT8__
+#include "cpu/amx_tiles.h"
+#include "cpu/integer_tiles.h"
+#endif
 
 namespace honeybee::cpu::HB_ISA {
 
-extern const IntegerKernels integer_kernels = {.int8 = integer_product<Int8Strip>,
-                                               .int4 = integer_product<Int4Strip>,
-                                               .int8_wide = Int8Dot::kWide,
-                                               .int4_wide = Int4Dot::kWide,
-                                               .quantize = quantize_units};
+extern const IntegerKernels integer_kernels = {
+#ifdef __AMX_INT8__
+    .int8 = tiled_integer_product<AmxTiles, Int8Strip>,
+    .int4 = tiled_integer_product<AmxTiles, Int4Strip>,
+#else
+    .int8 = integer_product<Int8Strip>,
+    .int4 = integer_product<Int4Strip>,
+#endif
+    .int8_wide = Int8Dot::kWide,
+    .int4_wide = Int4Dot::kWide,
+#ifdef __AMX_INT8__
+    .row_unit = kBlockRows,
+#else
+    .row_unit = kIntegerRowUnit,
+#endif
+    .quantize = quantize_units,
+};
 
 }  // namespace honeybee::cpu::HB_ISA
 #endif

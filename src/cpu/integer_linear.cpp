@@ -18,9 +18,6 @@ constexpr int64_t kTaskStrips = 4;
 // Bytes of activations of one task.
 constexpr int64_t kTaskBytes = 128 << 10;
 
-// Rows of a task are a multiple of it: of the rows of every instruction set's tile.
-constexpr int64_t kRowUnit = 12;
-
 constexpr int64_t kLine = 64;
 
 int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
@@ -79,8 +76,8 @@ void integer_linear(Cpu& cpu, const Tensor& x, const IntegerMatrix& w, const Ten
   (int8 ? int8_variants : int4_variants).ran(cpu.isa);
   const IntegerRows rows = quantize_rows(cpu, x, w, int8 ? kernels.int8_wide : kernels.int4_wide);
 
-  const int64_t task_rows =
-      std::clamp<int64_t>(kTaskBytes / rows.stride / kRowUnit * kRowUnit, kRowUnit, x.rows);
+  const int64_t unit = kernels.row_unit;
+  const int64_t task_rows = std::max(kTaskBytes / rows.stride / unit * unit, unit);
   const int64_t row_tasks = (x.rows + task_rows - 1) / task_rows;
   const int64_t task_cols = kTaskStrips * kStrip;
   const int64_t col_tasks = (y.cols + task_cols - 1) / task_cols;

@@ -63,7 +63,7 @@ inline void add_square(const uint16_t* x, int64_t k_all, const uint16_t* w, int6
 template <class Tiles>
 void tile_product(const PanelProduct& p) {
   prepare_sums(p);
-  Tiles::configure();
+  Tiles::configure(kTileDepth * 2);
   const auto* const panel = static_cast<const uint16_t*>(p.panel);
   for (int64_t k = 0; k < p.k; k += kDepth) {
     const int64_t depth = p.k - k < kDepth ? p.k - k : kDepth;

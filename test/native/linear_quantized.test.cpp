@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "coded_source.h"
+#include "eights.h"
 #include "expected.h"
 #include "fixture.h"
 #include "linear_reference.h"
@@ -14,23 +15,6 @@ namespace honeybee::testing {
 namespace {
 
 constexpr Dtype kFormats[] = {Dtype::kInt8, Dtype::kInt4, Dtype::kFp8};
-
-constexpr int64_t kUnit = 32;  // values of a row that share a scale when they are rounded to 8 bits
-
-// Numbers that keep their value when a unit of them is rounded to ±127 times its scale, and in bf16 too.
-std::vector<float> eights(Random& random, int64_t rows, int64_t cols) {
-  std::vector<float> x;
-  for (int64_t r = 0; r < rows; r++) {
-    for (int64_t k = 0; k < cols; k += kUnit) {
-      const int64_t count = std::min(kUnit, cols - k);
-      const float step = std::exp2(static_cast<float>(random.below(7) - 3));
-      const int64_t largest = random.below(count);
-      for (int64_t i = 0; i < count; i++)
-        x.push_back(step * static_cast<float>(i == largest ? 127 : random.below(255) - 127));
-    }
-  }
-  return x;
-}
 
 // Numbers that keep their value when a row is rounded to e4m3 in units of its largest / 448, and in bf16 too.
 std::vector<float> e4m3s(Random& random, int64_t rows, int64_t cols) {

@@ -1,67 +1,20 @@
-// The AMX product without AMX: the kernel's body over tile registers that are plain arrays.
-#include <cstring>
-
+// The AMX product of bf16 without AMX.
 #include "cpu/linear_pack.h"
 #include "cpu/packed_matrix.h"
 #include "cpu/variant.h"
+#include "emulated_kernels.h"
 #include "expected.h"
 #include "fixture.h"
 #include "matrix_source.h"
 #include "testing.h"
 
-#define HB_ISA emulated
-#include "cpu/linear_tiles.h"
-
 namespace honeybee::testing {
 namespace {
-
-// What Intel's manual says of TILELOADD, TILESTORED and TDPBF16PS, for tiles of 16 rows × 64 bytes.
-struct EmulatedTiles {
-  static inline unsigned char tiles[8][16][64];
-  static inline int configured = 0;
-  static inline uint64_t products = 0;
-
-  static void configure() {
-    configured++;
-    std::memset(tiles, 0x7f, sizeof tiles);
-  }
-  static void release() {
-    configured--;
-    std::memset(tiles, 0x7f, sizeof tiles);
-  }
-  template <int tile>
-  static void load(const void* rows, int64_t stride) {
-    for (int r = 0; r < 16; r++) std::memcpy(tiles[tile][r], static_cast<const char*>(rows) + r * stride, 64);
-  }
-  template <int tile>
-  static void store(void* rows, int64_t stride) {
-    for (int r = 0; r < 16; r++) std::memcpy(static_cast<char*>(rows) + r * stride, tiles[tile][r], 64);
-  }
-  template <int sum, int a, int b>
-  static void add_product() {
-    products++;
-    for (int m = 0; m < 16; m++) {
-      for (int k = 0; k < 16; k++) {
-        for (int n = 0; n < 16; n++) {
-          float total;
-          std::memcpy(&total, tiles[sum][m] + 4 * n, 4);
-          for (int i = 0; i < 2; i++) {
-            uint16_t left;
-            uint16_t right;
-            std::memcpy(&left, tiles[a][m] + 4 * k + 2 * i, 2);
-            std::memcpy(&right, tiles[b][k] + 4 * n + 2 * i, 2);
-            total += float_from_bf16(left) * float_from_bf16(right);
-          }
-          std::memcpy(tiles[sum][m] + 4 * n, &total, 4);
-        }
-      }
-    }
-  }
-};
 
 cpu::VariantSet emulated_variants("linear, emulated tiles", "bf16", {cpu::Isa::kPortable});
 
 void check_tiles(int64_t rows, int64_t in, int64_t out, bool with_bias, bool add) {
+  tile_state = {};
   cpu::ThreadPool pool(1);
   cpu::Scratch scratch;
   cpu::Cpu cpu{pool, scratch, cpu::Isa::kPortable, cpu::Isa::kPortable, false};
@@ -79,19 +32,19 @@ void check_tiles(int64_t rows, int64_t in, int64_t out, bool with_bias, bool add
   emulated_variants.ran(cpu::Isa::kPortable);
   for (int64_t panel = 0; panel < matrix.panels(); panel++) {
     const int64_t col = panel * cpu::kPanel;
-    cpu::emulated::tile_product<EmulatedTiles>(
-        {.x = tiles.data,
-         .x_stride = tiles.stride,
-         .panel = matrix.panel(panel),
-         .rows = rows,
-         .k = tiles.k,
-         .y = y.data() + col,
-         .y_stride = stride,
-         .cols = static_cast<int>(std::min<int64_t>(cpu::kPanel, out - col)),
-         .bias = with_bias ? bias.data() + col : nullptr,
-         .accumulate = add});
+    emulated_portable.bf16({.x = tiles.data,
+                            .x_stride = tiles.stride,
+                            .panel = matrix.panel(panel),
+                            .rows = rows,
+                            .k = tiles.k,
+                            .y = y.data() + col,
+                            .y_stride = stride,
+                            .cols = static_cast<int>(std::min<int64_t>(cpu::kPanel, out - col)),
+                            .bias = with_bias ? bias.data() + col : nullptr,
+                            .accumulate = add});
   }
-  EXPECT_EQ(EmulatedTiles::configured, 0);
+  EXPECT_EQ(std::string(tile_state.misuse), "");
+  EXPECT_EQ(tile_state.rows[0], 0);  // released
 
   std::vector<float> actual;
   for (int64_t r = 0; r < rows; r++) {
@@ -132,9 +85,8 @@ TEST(linear_tiles_blocks_of_k) {
 
 // Four products for each 32 x 32 x 32 of the padded sizes: nothing is computed twice.
 TEST(linear_tiles_do_no_extra_work) {
-  EmulatedTiles::products = 0;
   check_tiles(33, 65, 96, false, false);
-  EXPECT_EQ(EmulatedTiles::products, uint64_t{4 * 2 * 3 * 3});
+  EXPECT_EQ(tile_state.products, int64_t{4 * 2 * 3 * 3});
 }
 
 }  // namespace

@@ -1,0 +1,3 @@
+#include "emulated_kernels.h"  // before HB_ISA: the tables of kernels are declared here, not defined
+#define HB_ISA emulated_portable
+#include "emulated_tiles.h"
