@@ -11,3 +11,8 @@ add_library(honeybee-simt MODULE ${HB_SIMT_CUDA} ${HB_SIMT_HOST})
 set_target_properties(honeybee-simt PROPERTIES PREFIX "" SUFFIX ".so")
 target_include_directories(honeybee-simt PRIVATE test/simt src .)
 target_link_libraries(honeybee-simt PRIVATE Threads::Threads ${CMAKE_DL_LIBS})
+
+# A tool that listens to ranges, for tests: what Nsight is to honeybee-cuda.so.
+add_library(honeybee-nvtx-tool MODULE test/simt/tools/nvtx_tool.cpp)
+set_target_properties(honeybee-nvtx-tool PROPERTIES PREFIX "" SUFFIX ".so")
+add_dependencies(honeybee-simt honeybee-nvtx-tool)

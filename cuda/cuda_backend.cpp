@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cuda/devices.h"
+#include "cuda/nvtx.h"
 #include "cuda/ops.h"
 #include "cuda/products.h"
 #include "cuda/readback.h"
@@ -67,6 +68,10 @@ class CudaBackend final : public Backend {
   }
 
   std::unique_ptr<Readback> make_readback() override { return std::make_unique<cuda::PinnedReadback>(cuda_); }
+
+  // While work is recorded none of it runs: names of it would be told of nothing. What is replayed later has
+  // the one name that `repeat` gives it.
+  Ranges* ranges() const override { return cuda_.recording ? nullptr : ranges_; }
 
   bool queues() const override { return true; }
 
@@ -179,6 +184,7 @@ class CudaBackend final : public Backend {
   }
 
   BackendOptions options_;
+  Ranges* const ranges_ = cuda::nvtx_ranges();
   std::string description_;
   Cuda cuda_;
   cuda::Recordings recordings_;

@@ -88,11 +88,12 @@ void check_indices(const char* op, const char* what, const Tensor& t, int64_t ro
 
 }  // namespace
 
-/// An operation under way, in the profile if one is taken. `work` says what it costs.
+/// An operation under way, in the profile if one is taken, and a range. `work` says what it costs.
 class Backend::Recorded {
  public:
   template <class Work>
-  Recorded(const Backend& backend, const char* op, const Work& work) : backend_(backend) {
+  Recorded(const Backend& backend, const char* op, const Work& work)
+      : backend_(backend), range_(backend.ranges(), op) {
     if (backend.recorder_ != nullptr) [[unlikely]]
       begin(op, work());
   }
@@ -114,6 +115,7 @@ class Backend::Recorded {
   }
 
   const Backend& backend_;
+  const RangeScope range_;
   uint32_t number_ = ProfileRecorder::kNoOp;
 };
 
@@ -126,6 +128,7 @@ void Backend::profile(ProfileRecorder* recorder) {
 }
 
 void Backend::repeat(const std::string& key, const std::function<void()>& operations) {
+  const RangeScope range(ranges(), key.c_str());
   if (recorder_ != nullptr) {
     operations();
   } else {

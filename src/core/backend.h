@@ -124,7 +124,7 @@ class Backend {
   /// recording, which saves the cost of starting each: the caller promises that under one key they are always
   /// the same operations on the same tensors, weights and batches, whose contents alone change. They may not
   /// allocate, upload or download.
-  /// While a profile is taken they simply run, so that each is seen.
+  /// While a profile is taken they simply run, so that each is seen. All of it is one range named by the key.
   void repeat(const std::string& key, const std::function<void()>& operations);
   /// Whether `repeat` gains anything: then it pays to pad a step to one of a few shapes.
   virtual bool records() const { return false; }
@@ -133,6 +133,10 @@ class Backend {
   /// has told what it knows. Without one, as at first, it costs a branch an operation.
   void profile(ProfileRecorder* recorder);
   ProfileRecorder* profile() const { return recorder_; }
+  /// Where the calling thread's work is named for a tool that listens: operations by this class, stages and
+  /// layers by PlaceScope. Null where there is none.
+  virtual Ranges* ranges() const { return nullptr; }
+  Observers observers() const { return {recorder_, ranges()}; }
 
   // Products.
   /// y = x wᵀ (+ bias). x [M, in], w [out, in], bias [1, out] or null, y [M, out].

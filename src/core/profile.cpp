@@ -13,6 +13,11 @@ constexpr size_t kLeastMarks = 4096;
 
 }  // namespace
 
+const char* stage_name(Stage stage) {
+  static constexpr const char* kNames[] = {"vision", "projector", "prefill", "decode", "sample"};
+  return kNames[static_cast<size_t>(stage)];
+}
+
 ProfileRecorder::ProfileRecorder(size_t most_ops)
     : kind_(clock_.counts() ? ProfileClock::kCycles : ProfileClock::kSteady) {
   ops_.reserve(most_ops);

@@ -7,11 +7,15 @@
 
 #include "core/cycle_clock.h"
 #include "core/op_work.h"
+#include "core/ranges.h"
 
 namespace honeybee {
 
 /// What part of the network, or of choosing tokens, an operation works for.
 enum class Stage : uint8_t { kVision, kProjector, kPrefill, kDecode, kSample };
+
+/// "vision"
+const char* stage_name(Stage stage);
 
 /// What the engine's thread does while no operation runs.
 enum class Doing : uint8_t {
@@ -164,20 +168,28 @@ class ProfileRecorder {
   std::vector<Phase> phases_;
 };
 
-/// Says of the operations in its life what they work for; nothing without a recorder.
+/// Who is told what operations work for; each may be null.
+struct Observers {
+  ProfileRecorder* profile = nullptr;
+  Ranges* ranges = nullptr;
+};
+
+/// Says of the operations in its life what they work for; nothing without an observer.
 class PlaceScope {
  public:
   /// A stage, outside its layers.
-  PlaceScope(ProfileRecorder* recorder, Stage stage) : recorder_(recorder) {
-    if (recorder == nullptr) return;
-    before_ = recorder->place_;
-    recorder->place_ = {stage, -1};
+  PlaceScope(const Observers& observers, Stage stage)
+      : recorder_(observers.profile), range_(observers.ranges, stage_name(stage)) {
+    if (recorder_ == nullptr) return;
+    before_ = recorder_->place_;
+    recorder_->place_ = {stage, -1};
   }
   /// A layer of the stage that there is, from 0.
-  PlaceScope(ProfileRecorder* recorder, int64_t layer) : recorder_(recorder) {
-    if (recorder == nullptr) return;
-    before_ = recorder->place_;
-    recorder->place_.layer = static_cast<int32_t>(layer);
+  PlaceScope(const Observers& observers, int64_t layer)
+      : recorder_(observers.profile), range_(observers.ranges, "layer", layer) {
+    if (recorder_ == nullptr) return;
+    before_ = recorder_->place_;
+    recorder_->place_.layer = static_cast<int32_t>(layer);
   }
   ~PlaceScope() {
     if (recorder_ != nullptr) recorder_->place_ = before_;
@@ -196,6 +208,7 @@ class DoingScope {
   DoingScope(ProfileRecorder* recorder, Doing doing) : recorder_(recorder) {
     if (recorder == nullptr) return;
     before_ = recorder->doing_;
+  RangeScope range_;
     recorder->do_now(doing);
   }
   ~DoingScope() {

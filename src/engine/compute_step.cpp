@@ -22,7 +22,7 @@ void Engine::launch(Step& step) {
   const Vlm& model = loaded_->model;
   const TextConfig& text = model.config().text;
   step.since = Clock::now();
-  const PlaceScope place(backend.profile(), step.prefills ? Stage::kPrefill : Stage::kDecode);
+  const PlaceScope place(backend.observers(), step.prefills ? Stage::kPrefill : Stage::kDecode);
   for (const Share& share : step.shares) {
     for (const BlockCopy& copy : share.sequence->copies)
       backend.copy_block(*loaded_->cache, copy.from, copy.to);
@@ -67,7 +67,7 @@ void Engine::choose(Step& step) {
   const ModelTime time(counts_.model_ms);
   Backend& backend = *loaded_->backend;
   {
-    const PlaceScope place(backend.profile(), Stage::kSample);
+    const PlaceScope place(backend.observers(), Stage::kSample);
     const auto sample = [&] { backend.sample(step.scores, *loaded_->sampling, step.chosen); };
     if (step.decodes) {
       backend.repeat("sample " + std::to_string(step.rows()), sample);

@@ -131,8 +131,9 @@ void Engine::queue_images(const std::vector<WantedImage>& batch) {
   encoding.begin = Clock::now();
   if (backend.profile() != nullptr) backend.profile()->next_step();
   const DoingScope preparing(backend.profile(), Doing::kHost);
-  // What is left of the images once they are seen, and where it goes.
-  const PlaceScope place(backend.profile(), Stage::kProjector);
+  const RangeScope range(backend.ranges(), "encode");
+  // What is left of the images once they are seen, and where it goes. No range: the vision tower's is in it.
+  const PlaceScope place({.profile = backend.profile()}, Stage::kProjector);
   Sequence& first = *batch.front().sequence;
   std::vector<TraceTensor> recorded;
   const Trace trace = recorder(backend, recorded);
@@ -163,7 +164,7 @@ void Engine::queue_images(const std::vector<WantedImage>& batch) {
 // comes: work on one stream keeps its order.
 void Engine::upload_pixels(const ImageInput& image, const Tensor& rgb) {
   Backend& backend = loaded_->encoder();
-  const PlaceScope place(backend.profile(), Stage::kVision);
+  const PlaceScope place(backend.observers(), Stage::kVision);
   const DoingScope handing(backend.profile(), Doing::kJoin);
   if (!image.resize) {
     backend.upload(image.rgb.data(), rgb);

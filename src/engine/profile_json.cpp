@@ -7,7 +7,6 @@
 namespace honeybee {
 namespace {
 
-constexpr const char* kStages[] = {"vision", "projector", "prefill", "decode", "sample"};
 constexpr const char* kDoings[] = {"schedule", "sample", "join", "host"};
 constexpr const char* kClocks[] = {"cycles", "steady", "events", "none"};
 
@@ -72,9 +71,7 @@ void add_times(Writer& json, double start_ms, std::optional<double> duration_ms)
 }
 
 void add_op(Writer& json, const Profile::Op& op) {
-  json.open('{')
-      .add("name", std::string(op.name))
-      .add("stage", std::string(kStages[static_cast<size_t>(op.stage)]));
+  json.open('{').add("name", std::string(op.name)).add("stage", std::string(stage_name(op.stage)));
   if (op.layer < 0) {
     json.null("layer");
   } else {

@@ -69,6 +69,7 @@ void Engine::go_on() {
   bool failed = false;
   guarded(sequences_of(shares), [&] {
     const DoingScope preparing(loaded_->profile.get(), Doing::kHost);
+    const RangeScope range(loaded_->backend->ranges(), "step");
     const Arena::Scope scope(loaded_->arena);
     launch_behind(step);
     ErrorCode code{};
@@ -108,6 +109,7 @@ void Engine::launch_behind(const Step& step) {
 void Engine::forward(const std::vector<Share>& shares, bool stays) {
   if (loaded_->profile) loaded_->profile->next_step();
   const DoingScope preparing(loaded_->profile.get(), Doing::kHost);
+  const RangeScope range(loaded_->backend->ranges(), "step");
   const Arena::Scope scope(loaded_->arena);
   Step step = make_step(shares);
   prepare_choice(step);

@@ -25,8 +25,8 @@ struct Run {
   void check_interrupt() const {
     if (interrupt != nullptr && interrupt->load(std::memory_order_relaxed)) throw Interrupted{};
   }
-  /// Of the stage that is under way, from 0; for the profile.
-  PlaceScope in_layer(int64_t layer) const { return {backend.profile(), layer}; }
+  /// Of the stage that is under way, from 0; for profile and ranges.
+  PlaceScope in_layer(int64_t layer) const { return {backend.observers(), layer}; }
   void watch(const std::string& name, const TensorShape& shape, const Tensor& values) const {
     if (trace != nullptr) (*trace)(name, shape, values);
   }

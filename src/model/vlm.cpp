@@ -16,7 +16,7 @@ Tensor Vlm::encode_images(const Run& run, const Tensor& rgb) const {
   require(vision_ != nullptr && projector_ != nullptr, ErrorCode::kOption,
           "this model sees no images: it has no vision tower");
   const Features features = [&] {
-    const PlaceScope place(run.backend.profile(), Stage::kVision);
+    const PlaceScope place(run.backend.observers(), Stage::kVision);
     return vision_->encode(run, rgb, config_.projector->feature_layers);
   }();
   const int64_t images = features.images;
@@ -37,7 +37,7 @@ Tensor Vlm::encode_images(const Run& run, const Tensor& rgb) const {
     }
   }
   run.check_interrupt();
-  const PlaceScope place(run.backend.profile(), Stage::kProjector);
+  const PlaceScope place(run.backend.observers(), Stage::kProjector);
   const Tensor tokens = projector_->project(run, features);
   run.watch("projector.output", {images, tokens_per_image(), tokens.cols}, tokens);
   return tokens;

@@ -44,8 +44,8 @@ TEST(profile_knows_places_and_sleep) {
   ProfileRecorder recorder(8);
   recorder.start();
   {
-    const PlaceScope stage(&recorder, Stage::kVision);
-    const PlaceScope layer(&recorder, int64_t{3});
+    const PlaceScope stage({.profile = &recorder}, Stage::kVision);
+    const PlaceScope layer({.profile = &recorder}, int64_t{3});
     recorder.next_step();
     recorder.end(recorder.begin("inner", some_work()));
   }
