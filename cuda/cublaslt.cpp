@@ -1,14 +1,9 @@
 #include "cuda/cublaslt.h"
 
 #include <dlfcn.h>
-#include <glob.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <sstream>
 
 #include "core/error.h"
+#include "cuda/library_places.h"
 
 namespace honeybee::cuda::lt {
 namespace {
@@ -16,76 +11,8 @@ namespace {
 // Declarations and structures of cublaslt.h hold from here on.
 constexpr size_t kOldestVersion = 120000;
 
-using Paths = std::vector<std::string>;
-
-// The value of an environment variable, empty if it is not set.
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-// The files that match, the newest version first.
-void add_matches(Paths& paths, const std::string& pattern) {
-  glob_t found{};
-  if (glob(pattern.c_str(), 0, nullptr, &found) == 0) {
-    for (size_t i = found.gl_pathc; i > 0; i--) paths.emplace_back(found.gl_pathv[i - 1]);
-  }
-  globfree(&found);
-}
-
-// Of the first python3 on PATH: "…/bin/python3" → "…/lib/python3*/site-packages".
-std::string python_on_path() {
-  std::stringstream folders(environment("PATH"));
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    if (!folder.empty() && access((folder + "/python3").c_str(), X_OK) == 0)
-      return folder + "/../lib/python3*/site-packages";
-  }
-  return "";
-}
-
-// Patterns of the folders that hold Python packages.
-Paths python_sites() {
-  Paths sites = {python_on_path()};
-  for (const char* name : {"VIRTUAL_ENV", "CONDA_PREFIX"}) {
-    if (const std::string root = environment(name); !root.empty())
-      sites.push_back(root + "/lib/python3*/site-packages");
-  }
-  if (const std::string home = environment("HOME"); !home.empty())
-    sites.push_back(home + "/.local/lib/python3*/site-packages");
-  for (const char* site : {"/usr/local/lib/python3*/dist-packages", "/usr/local/lib/python3*/site-packages",
-                           "/usr/lib/python3*/site-packages", "/opt/conda/lib/python3*/site-packages"})
-    sites.push_back(site);
-  std::erase(sites, "");
-  return sites;
-}
-
-Paths candidates() {
-  if (const std::string file = environment("HONEYBEE_CUBLASLT"); !file.empty()) return {file};
-  Paths paths;
-  for (const char* name : {"CUDA_PATH", "CUDA_HOME"}) {
-    const std::string root = environment(name);
-    if (root.empty()) continue;
-    for (const char* folder : {"/lib64", "/lib"}) {
-      for (const char* file : {"/libcublasLt.so.13", "/libcublasLt.so.12"})
-        paths.push_back(root + folder + file);
-    }
-  }
-  for (const char* name : {"libcublasLt.so.13", "libcublasLt.so.12"}) paths.push_back(name);
-  for (const char* pattern :
-       {"/usr/local/cuda/lib64/libcublasLt.so.1[23]", "/usr/local/cuda-1[23]*/lib64/libcublasLt.so.1[23]"})
-    add_matches(paths, pattern);
-  for (const std::string& site : python_sites()) {
-    add_matches(paths, site + "/nvidia/cu13/lib/libcublasLt.so.13");
-    add_matches(paths, site + "/nvidia/cublas/lib/libcublasLt.so.1[23]");
-  }
-  return paths;
-}
-
-// The file that a loaded function comes from.
-std::string origin(const void* function) {
-  Dl_info info{};
-  return dladdr(function, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "this process";
-}
+constexpr LibraryName kName{
+    .variable = "HONEYBEE_CUBLASLT", .stem = "libcublasLt", .folders = {"lib64", "lib"}, .wheel = "cublas"};
 
 // Takes the functions from an open library. Returns what is wrong with it, empty if nothing is.
 std::string use(void* library, Search& search) {
@@ -101,7 +28,7 @@ std::string use(void* library, Search& search) {
   if (version < kOldestVersion) return "is version " + std::to_string(version) + ", older than 12.0";
   search.functions = functions;
   search.version = version;
-  search.path = origin(reinterpret_cast<const void*>(functions.Matmul));
+  search.path = file_of(reinterpret_cast<const void*>(functions.Matmul));
   return "";
 }
 
@@ -110,7 +37,7 @@ Search look() {
   const std::string absent = use(RTLD_DEFAULT, search);
   if (absent.empty()) return search;
   search.tried.push_back("this process: " + absent);
-  for (const std::string& path : candidates()) {
+  for (const std::string& path : library_places(kName)) {
     // The library stays open as long as the process lives: its functions are kept.
     void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) {

@@ -90,7 +90,7 @@ class CudaBackend final : public Backend {
     recordings_.repeat(key, operations);
   }
   std::unique_ptr<OpMeter> make_meter(ProfileRecorder& recorder) override {
-    return std::make_unique<cuda::Meter>(cuda_, recorder);
+    return cuda::make_meter(cuda_, recorder);
   }
   std::unique_ptr<Weight> do_load_matrix(const RowSource& source, Dtype dtype) override {
     return cuda::load_matrix(cuda_, source, dtype);

@@ -196,6 +196,8 @@ export interface NativeModel {
 export type NativeProfile = Pick<Profile, "clock" | "wallMs" | "ops" | "gaps" | "phases"> & {
   /** The most operations were recorded before it was stopped. */
   full: boolean;
+  lostOps: number;
+  droppedRecords: number;
 };
 
 /** What a device reaches, a second; see `DeviceRates` in src/engine/rates.h. */

@@ -9,6 +9,7 @@ t.test("comes back as it was", async (t) => {
   const profiles = [
     { ...smallProfile(), repeats },
     simulatedProfile(),
+    { ...smallProfile(), clock: "cupti" as const, lostOps: 2, droppedRecords: 5 },
     { ...smallProfile(), note: "of a later version" },
   ];
   const folder = t.testdir(
@@ -36,6 +37,7 @@ t.test("names the file, the field and what was expected", async (t) => {
       /clock must be one of cycles, steady, cupti, events, none, not "sundial"/,
     ],
     [spoilt((p) => (p.wallMs = -1)), /wallMs must be a number of milliseconds from 0, not -1/],
+    [spoilt((p) => (p.lostOps = -1)), /lostOps must be a number from 0, not -1/],
     [spoilt((p) => (p.roofs = 5)), /roofs must be an object, not 5/],
     [
       spoilt((p) => (p.roofs.flopsPerSecond.f32 = 0)),

@@ -36,6 +36,10 @@ t.test("gaps, and what all of it explains", (t) => {
     profileTable({ ...smallProfile(), isCut: true }),
     /of 20\.0 ms; it ends after 6 operations, the most that were/,
   );
+  t.match(
+    profileTable({ ...smallProfile(), clock: "cupti", lostOps: 3, droppedRecords: 1234 }),
+    /; operations left out, whose times CUPTI did not tell: 3; kernels .* too short: 1,234\n$/,
+  );
   t.match(table, "Roofs measured here: memory 10.0 GB/s, products 100.0 GFLOP/s in f32.");
   t.end();
 });

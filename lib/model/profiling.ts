@@ -87,7 +87,7 @@ export async function profileRuns(
 }
 
 function assemble(
-  { full, clock, wallMs, ops, gaps, phases }: NativeProfile,
+  { full, lostOps, droppedRecords, clock, wallMs, ops, gaps, phases }: NativeProfile,
   { date, info, roofs }: Pick<Profile, "date" | "roofs"> & { info: ModelInfo },
 ): Profile {
   return {
@@ -100,6 +100,8 @@ function assemble(
     clock,
     wallMs,
     ...(full ? { isCut: true } : {}),
+    ...(lostOps > 0 ? { lostOps } : {}),
+    ...(droppedRecords > 0 ? { droppedRecords } : {}),
     roofs,
     ops: ops.map((op) => ({ ...op, ...reached(op, roofs) })),
     gaps,

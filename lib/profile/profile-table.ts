@@ -36,13 +36,17 @@ function timeLines(profile: Profile): string[] {
   return lines;
 }
 
-/** How much of the wall time the profile explains: "ops 95.0 % + gaps 4.0 % of 12.0 ms"; and whether it ends early. */
-export function explained({ ops, gaps, wallMs, isCut }: Profile): string {
+/** How much of the wall time the profile explains: "ops 95.0 % + gaps 4.0 % of 12.0 ms"; and what it lacks. */
+export function explained({ ops, gaps, wallMs, isCut, lostOps, droppedRecords }: Profile): string {
   const share = (ms: number) => (wallMs > 0 ? percent(ms / wallMs) : "–");
   const end = isCut
     ? `; it ends after ${grouped(ops.length)} operations, the most that were to be recorded`
     : "";
-  return `ops ${share(totalMs(ops))} + gaps ${share(totalMs(gaps))} of ${wallMs.toFixed(1)} ms${end}`;
+  const lost = lostOps ? `; operations left out, whose times CUPTI did not tell: ${grouped(lostOps)}` : "";
+  const dropped = droppedRecords
+    ? `; kernels and copies that CUPTI dropped, so that some times are too short: ${grouped(droppedRecords)}`
+    : "";
+  return `ops ${share(totalMs(ops))} + gaps ${share(totalMs(gaps))} of ${wallMs.toFixed(1)} ms${end}${lost}${dropped}`;
 }
 
 function rates({ gigabytesPerSecond, gigaflopsPerSecond, rooflineShare, roof }: OpGroup): string[] {

@@ -116,6 +116,8 @@ const PROFILE = object({
   date: text,
   clock: oneOf("cycles", "steady", "cupti", "events", "none"),
   wallMs: duration,
+  lostOps: optional(amount),
+  droppedRecords: optional(amount),
   roofs: orNull(object({ bytesPerSecond: rate, flopsPerSecond: record(rate) })),
   ops: list(
     object({

@@ -75,6 +75,10 @@ export interface Profile {
   wallMs: number;
   /** The most operations that are recorded were reached, and it ends there; else absent. */
   isCut?: true;
+  /** Operations that are left out because CUPTI did not tell when they ran; absent where there are none. */
+  lostOps?: number;
+  /** Kernels and copies whose records CUPTI dropped, so that some times are too short; absent where there are none. */
+  droppedRecords?: number;
   /** Null where it could not be measured (the simulator). */
   roofs: ProfileRoofs | null;
   ops: ProfileOp[];

@@ -34,7 +34,7 @@ const TARGETS = {
     title: "building the native tests",
     file: "honeybee-native-test",
     product: NATIVE_TESTS,
-    folders: ["src", "test/native"],
+    folders: ["src", "cuda", "test/native"],
   },
 };
 

@@ -36,6 +36,11 @@ void ProfileRecorder::measure(uint32_t op, const Measured& measured, ProfileCloc
   measured_[op] = measured;
 }
 
+void ProfileRecorder::lose(uint32_t op, ProfileClock clock) {
+  kind_ = clock;
+  lost_.push_back(op);
+}
+
 void ProfileRecorder::next_step() {
   if (stepped_) step_++;
   stepped_ = true;
@@ -80,8 +85,13 @@ Profile ProfileRecorder::finish() const {
   profile.clock = kind_;
   profile.full = full_;
   profile.wall_ms = wall_ms();
+  profile.lost_ops = lost_.size();
+  profile.dropped_records = dropped_records_;
+  std::vector<bool> lost(ops_.size());
+  for (const uint32_t op : lost_) lost[op] = true;
   profile.ops.reserve(ops_.size());
   for (size_t i = 0; i < ops_.size(); i++) {
+    if (lost[i]) continue;
     const Op& op = ops_[i];
     // A device that failed has not told of all.
     const bool told = i < measured_.size() && measured_[i].has_value();

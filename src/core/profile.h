@@ -26,7 +26,7 @@ enum class Doing : uint8_t {
   kAsleep,    ///< waiting for requests; no part of the wall time
 };
 
-enum class ProfileClock : uint8_t { kCycles, kSteady, kEvents, kNone };
+enum class ProfileClock : uint8_t { kCycles, kSteady, kCupti, kEvents, kNone };
 
 /// What the simulator counts, of what it executes itself: barriers, warp-wide operations and asynchronous
 /// copies, the bytes of ldmatrix and of those copies.
@@ -67,8 +67,10 @@ struct Profile {
   };
 
   ProfileClock clock = ProfileClock::kCycles;
-  double wall_ms = 0.0;  ///< of the engine's thread, less its sleep
-  bool full = false;     ///< it ended when the most operations were recorded, before it was told to
+  double wall_ms = 0.0;          ///< of the engine's thread, less its sleep
+  bool full = false;             ///< it ended when the most operations were recorded, before it was told to
+  uint64_t lost_ops = 0;         ///< left out, because the device did not say when they ran
+  uint64_t dropped_records = 0;  ///< of kernels and copies: some times are too short
   std::vector<Op> ops;
   std::vector<Gap> gaps;  ///< none without times of operations
   std::vector<Phase> phases;
@@ -97,6 +99,10 @@ class ProfileRecorder {
   }
   /// A device says when it really ran.
   void measure(uint32_t op, const Measured& measured, ProfileClock clock);
+  /// A device that should have said when it ran cannot: it is left out and counted.
+  void lose(uint32_t op, ProfileClock clock);
+  /// A device says how many records of its work it dropped.
+  void dropped(uint64_t records) { dropped_records_ += records; }
 
   /// The next step of the language model, or pass over images.
   void next_step();
@@ -164,6 +170,8 @@ class ProfileRecorder {
   bool stepped_ = false;
   std::vector<Op> ops_;
   std::vector<std::optional<Measured>> measured_;  ///< of each operation, where a device told
+  std::vector<uint32_t> lost_;
+  uint64_t dropped_records_ = 0;
   std::vector<Mark> marks_;
   std::vector<Phase> phases_;
 };
@@ -200,6 +208,7 @@ class PlaceScope {
  private:
   ProfileRecorder* recorder_;
   ProfileRecorder::Place before_;
+  RangeScope range_;
 };
 
 /// Says what the thread does in its life while no operation runs; nothing without a recorder.
@@ -208,7 +217,6 @@ class DoingScope {
   DoingScope(ProfileRecorder* recorder, Doing doing) : recorder_(recorder) {
     if (recorder == nullptr) return;
     before_ = recorder->doing_;
-  RangeScope range_;
     recorder->do_now(doing);
   }
   ~DoingScope() {

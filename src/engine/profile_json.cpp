@@ -8,7 +8,7 @@ namespace honeybee {
 namespace {
 
 constexpr const char* kDoings[] = {"schedule", "sample", "join", "host"};
-constexpr const char* kClocks[] = {"cycles", "steady", "events", "none"};
+constexpr const char* kClocks[] = {"cycles", "steady", "cupti", "events", "none"};
 
 // Appends members to JSON objects and arrays. Texts are those of this library and need no escapes.
 class Writer {
@@ -99,6 +99,8 @@ std::string profile_json(const Profile& profile) {
   Writer json;
   json.open('{').add("clock", std::string(kClocks[static_cast<size_t>(profile.clock)]));
   json.add("wallMs", profile.wall_ms).add("full", profile.full);
+  json.add("lostOps", static_cast<double>(profile.lost_ops));
+  json.add("droppedRecords", static_cast<double>(profile.dropped_records));
   json.key("ops").open('[');
   for (const Profile::Op& op : profile.ops) add_op(json, op);
   json.close(']').key("gaps").open('[');

@@ -1,18 +1,20 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "cuda/cuda.h"
+#include "cuda/cupti_meter.h"
 
 namespace honeybee::cuda {
 
-/// Times operations by events around each on its stream. (test/simt has the twin of this header that counts
-/// and does not time.)
-class Meter final : public OpMeter {
+/// Times operations by events around each on its stream: the time between the two, which holds what it takes
+/// to start the work.
+class EventMeter final : public OpMeter {
  public:
-  Meter(Cuda& cuda, ProfileRecorder& recorder) : cuda_(cuda), recorder_(recorder) {
+  EventMeter(Cuda& cuda, ProfileRecorder& recorder) : cuda_(cuda), recorder_(recorder) {
     HB_CUDA(cudaEventRecord(origin_, cuda_.stream));
     HB_CUDA(cudaEventSynchronize(origin_));
     origin_ms_ = recorder.elapsed();
@@ -74,5 +76,15 @@ class Meter final : public OpMeter {
   std::vector<Span> spans_;
   size_t used_ = 0;
 };
+
+/// CUPTI's times where the machine has it and it starts, else those of events. (test/simt has the twin of
+/// this header, whose meter counts and does not time.)
+inline std::unique_ptr<OpMeter> make_meter(Cuda& cuda, ProfileRecorder& recorder) {
+  const auto wait = [&cuda] { HB_CUDA(cudaStreamSynchronize(cuda.stream)); };
+  if (const cupti::Search& found = cupti::search(); found.found()) {
+    if (auto meter = CuptiMeter::start(found.functions, recorder, wait)) return meter;
+  }
+  return std::make_unique<EventMeter>(cuda, recorder);
+}
 
 }  // namespace honeybee::cuda

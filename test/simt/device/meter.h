@@ -1,6 +1,8 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include <memory>
+
 #include "cuda/cuda.h"
 #include "statistics.h"
 
@@ -8,9 +10,9 @@ namespace honeybee::cuda {
 
 /// Counts what the kernels of each operation do; times of a simulation mean nothing. Each operation ends
 /// before the next one begins.
-class Meter final : public OpMeter {
+class CountingMeter final : public OpMeter {
  public:
-  Meter(Cuda& cuda, ProfileRecorder& recorder) : cuda_(cuda), recorder_(recorder) {}
+  CountingMeter(Cuda& cuda, ProfileRecorder& recorder) : cuda_(cuda), recorder_(recorder) {}
 
   void begin(uint32_t /*op*/) override {
     HB_CUDA(cudaStreamSynchronize(cuda_.stream));
@@ -39,5 +41,9 @@ class Meter final : public OpMeter {
   ProfileRecorder& recorder_;
   simt::Statistics before_;
 };
+
+inline std::unique_ptr<OpMeter> make_meter(Cuda& cuda, ProfileRecorder& recorder) {
+  return std::make_unique<CountingMeter>(cuda, recorder);
+}
 
 }  // namespace honeybee::cuda
