@@ -69,3 +69,26 @@ t.test("a reason excuses what is skipped, nothing else does", (t) => {
   );
   t.end();
 });
+
+t.test("each file is told, with its time", (t) => {
+  const files: unknown[] = [];
+  const reader = new TapReader({ onFile: (...file: unknown[]) => files.push(file) });
+  for (const line of [
+    "TAP version 14",
+    "# Subtest: a.test.js",
+    "    ok 1 - inside # time=7ms",
+    "    1..1",
+    "ok 1 - a.test.js # time=1234.5ms",
+    "# Subtest: b.test.js",
+    "    not ok 1 - inside",
+    "    1..1",
+    "not ok 2 - b.test.js",
+  ])
+    reader.line(line);
+  reader.end();
+  t.same(files, [
+    ["a.test.js", true, 1234.5],
+    ["b.test.js", false, 0],
+  ]);
+  t.end();
+});

@@ -12,6 +12,7 @@ import {
 } from "../native.js";
 import { endError } from "./generation.js";
 import type { NativeSpec } from "./spec.js";
+import { Turns } from "./turns.js";
 
 /** Receives the events of one request; `end` is the last. */
 export interface RequestListener {
@@ -40,7 +41,8 @@ export class Engine {
   private readonly native: NativeModel;
 
   private constructor(spec: NativeSpec) {
-    this.native = callNative(() => new native.Model(spec, (events) => this.receive(events)));
+    const turns = new Turns<NativeEvent>((event) => this.receive(event));
+    this.native = callNative(() => new native.Model(spec, (events) => turns.add(events)));
   }
 
   /** Loads a model. @throws what loading failed of, or the signal's reason */
@@ -112,28 +114,26 @@ export class Engine {
     return this.disposing;
   }
 
-  private receive(events: NativeEvent[]): void {
-    for (const event of events) {
-      switch (event.kind) {
-        case "progress":
-          this.report(event.bytes);
-          break;
-        case "ready":
-          this.onReady?.();
-          break;
-        case "token":
-          this.listeners.get(event.request)?.token?.(event);
-          break;
-        case "end": {
-          const listener = this.listeners.get(event.request);
-          if (this.listeners.delete(event.request)) countGenerating(-1);
-          listener?.end(event);
-          break;
-        }
-        case "closed":
-          if (event.reason === "error") this.onFailed?.(endError(event));
-          this.close();
+  private receive(event: NativeEvent): void {
+    switch (event.kind) {
+      case "progress":
+        this.report(event.bytes);
+        break;
+      case "ready":
+        this.onReady?.();
+        break;
+      case "token":
+        this.listeners.get(event.request)?.token?.(event);
+        break;
+      case "end": {
+        const listener = this.listeners.get(event.request);
+        if (this.listeners.delete(event.request)) countGenerating(-1);
+        listener?.end(event);
+        break;
       }
+      case "closed":
+        if (event.reason === "error") this.onFailed?.(endError(event));
+        this.close();
     }
   }
 

@@ -19,9 +19,9 @@ export class TapReader {
   #onSkip;
 
   /**
-   * @param {{onFile?: (name: string, passed: boolean) => void, onFailure?: (text: string) => void,
-   *   onSkip?: (text: string) => void}} listeners onFailure gets the path of the failed point and its diagnostics, onSkip
-   *   the path of what did not run and why
+   * @param {{onFile?: (name: string, passed: boolean, ms: number) => void, onFailure?: (text: string) => void,
+   *   onSkip?: (text: string) => void}} listeners onFile gets the time that a file took, onFailure the path of the failed
+   *   point and its diagnostics, onSkip the path of what did not run and why
    */
   constructor({ onFile = () => {}, onFailure = () => {}, onSkip = () => {} } = {}) {
     this.#onFile = onFile;
@@ -34,10 +34,10 @@ export class TapReader {
     if (this.#diagnostics(text)) return;
     const subtest = /^((?: {4})*)# Subtest: (.*)$/.exec(text);
     if (subtest) this.#names[subtest[1].length / 4] = subtest[2];
-    const point = /^((?: {4})*)(not )?ok \d+(?: - (.*?))?(?: # (?:time=\S+|((?:SKIP|TODO)\b.*)))?$/.exec(
+    const point = /^((?: {4})*)(not )?ok \d+(?: - (.*?))?(?: # (?:time=(\S+)ms|((?:SKIP|TODO)\b.*)))?$/.exec(
       text,
     );
-    if (point) this.#point(point[1].length / 4, !point[2], point[3] ?? "", point[4]);
+    if (point) this.#point(point[1].length / 4, !point[2], point[3] ?? "", point[5], Number(point[4] ?? 0));
   }
 
   /** Call after the last line: reports the failure whose diagnostics came last. */
@@ -45,7 +45,7 @@ export class TapReader {
     this.#reportFailure();
   }
 
-  #point(depth, ok, name, directive) {
+  #point(depth, ok, name, directive, ms) {
     this.#reportFailure();
     const closed = this.#open[depth + 1];
     this.#open.length = Math.min(this.#open.length, depth + 1);
@@ -72,7 +72,7 @@ export class TapReader {
         this.#failure = [directive ? `${path} (${directive}: a test that does not run is a failure)` : path];
       }
     }
-    if (depth === 0) this.#onFile(name, passes);
+    if (depth === 0) this.#onFile(name, passes, ms);
   }
 
   /** True when the line belongs to the YAML block that follows a point. */

@@ -60,10 +60,11 @@ export async function runTapTests(files = []) {
   let done = 0;
   const report = (text) => note(`not ok ${text}\n`);
   const reader = new TapReader({
-    onFile: (name, passed) => {
+    onFile: (name, passed, ms) => {
       done++;
       showProgress(`tests: ${done} of ${chosen.length} files  ${basename(name)}`);
-      if (!process.stderr.isTTY) note(`${passed ? "ok    " : "not ok"} ${relative("dist", name)}`);
+      const took = ms < 1000 ? "" : ` (${(ms / 1000).toFixed(1)} s)`;
+      if (!process.stderr.isTTY) note(`${passed ? "ok    " : "not ok"} ${relative("dist", name)}${took}`);
     },
     onFailure: report,
     onSkip: (text) => note(`skip   ${text}`),

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -105,7 +106,9 @@ class VariantLog {
   std::map<const cpu::Variant*, std::set<std::string>> tests_;
 };
 
+// Says how long it took if that was long.
 bool run(const std::string& name, const std::function<void()>& body) {
+  const auto start = std::chrono::steady_clock::now();
   begin_test();
   try {
     body();
@@ -113,7 +116,10 @@ bool run(const std::string& name, const std::function<void()>& body) {
     record_failure(name.c_str(), 0, std::string("unexpected exception: ") + error.what());
   }
   const bool ok = failure_count() == 0;
-  std::printf("%s %s\n", ok ? "ok    " : "FAILED", name.c_str());
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::printf("%s %s", ok ? "ok    " : "FAILED", name.c_str());
+  if (seconds >= 1) std::printf(" (%.1f s)", seconds);
+  std::printf("\n");
   std::fflush(stdout);
   return ok;
 }
