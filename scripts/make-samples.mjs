@@ -2,7 +2,7 @@
  * Writes training samples of the demo model's world as shards of JSON lines (lib/data/world/scene.ts has the format).
  *
  *   node scripts/make-samples.mjs --out FOLDER --stage 1|2 [--split train] [--count N] [--seed N] [--size PIXELS]
- *       [--turns N] [--tokenizer FILE] [--shard-mb 12] [--threads N]
+ *       [--turns N] [--least-objects N] [--tokenizer FILE] [--shard-mb 12] [--threads N]
  *   node scripts/make-samples.mjs --out FOLDER --questions [--split new] [--count N a task] [--seed N] [--size PIXELS]
  *   node scripts/make-samples.mjs --out FOLDER --datasets [--split train] [--count N] [--seed N] [--size PIXELS]
  *
@@ -117,6 +117,7 @@ const OPTIONS = {
   seed: { type: "string" },
   size: { type: "string" },
   turns: { type: "string" },
+  "least-objects": { type: "string" },
   tokenizer: { type: "string" },
   "shard-mb": { type: "string" },
   threads: { type: "string" },
@@ -164,7 +165,8 @@ async function run() {
   }
   const stage = integer(values, "stage", 2, 1, 2);
   const turns = integer(values, "turns", undefined, 1, 32);
-  const options = { stage, split, ...(size && { size }), ...(turns && { turns }) };
+  const leastObjects = integer(values, "least-objects", 1, 1, 6);
+  const options = { stage, split, leastObjects, ...(size && { size }), ...(turns && { turns }) };
   if (values.tokenizer) await openTokenizer(values.tokenizer);
   const settings = { seed, count, options, tokenizer: values.tokenizer };
   const threads = integer(values, "threads", availableParallelism(), 1, 256);

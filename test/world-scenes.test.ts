@@ -141,6 +141,12 @@ t.test("a seed is a scene", (t) => {
       if (![...counts.values()].includes(copies)) t.fail(`scene ${seed} has nothing ${copies} times`);
     }
   }
+  for (let leastObjects = 1; leastObjects <= 6; leastObjects++) {
+    const counts = seeds
+      .slice(0, 20)
+      .map((seed) => sceneOf(seed, atlas, { size: 144, leastObjects }).objects.length);
+    t.ok(Math.min(...counts) >= leastObjects && Math.max(...counts) <= 6, `${leastObjects}: ${counts}`);
+  }
   t.ok(
     seeds
       .slice(0, 50)
@@ -156,6 +162,7 @@ t.test("wrong options are refused", async (t) => {
     [{}, 2 ** 60, /seed must be an integer/],
     [{ size: 143 }, 0, /size must be an integer from 144 to 224, not 143/],
     [{ copies: 6 }, 0, /copies must be an integer from 1 to 5/],
+    [{ leastObjects: 7 }, 0, /leastObjects must be an integer from 1 to 6, not 7/],
     [{ split: "test" as Split }, 0, /split must be one of train, new,/],
     [{ need: "cloud" as "word" }, 0, /need must be one of drawing, shape, word/],
   ];

@@ -48,6 +48,7 @@ class Stage:
     max_norm: float = 1.0
     optimizer: str = "adamw"  # or "muon"
     contrast: float = 1.0  # weight of the contrastive loss beside the caption loss (vision)
+    keep: float = 1.0  # share of a picture's patches that the tower is shown (patches)
 
     @property
     def schedule(self) -> Schedule:
@@ -122,6 +123,8 @@ def check_stage(stage: Stage, config: RunConfig, where: str) -> None:
         raise ConfigError(f"{where}.optimizer: {stage.optimizer!r}; expected one of {', '.join(OPTIMIZERS)}.")
     if not 0 <= stage.warmup < stage.steps:
         raise ConfigError(f"{where}.warmup: {stage.warmup}; expected fewer steps than the stage's {stage.steps}.")
+    if not (0 < stage.keep <= 1 and (stage.keep == 1 or stage.kind == "patches")):
+        raise ConfigError(f"{where}.keep: {stage.keep}; expected more than 0, at most 1, and 1 unless the kind is patches.")
     limit = config.captioner.max_length if stage.kind == "vision" else config.model.text.max_position_embeddings
     if not 16 <= stage.max_length <= limit:
         raise ConfigError(f"{where}.max_length: {stage.max_length}; expected 16 to {limit} tokens.")

@@ -93,8 +93,12 @@ class Loss:
 
     def of_patches(self, scenes: list[dict]) -> tuple[Tensor, dict[str, Tensor]]:
         honeybee = self.networks.honeybee
-        states = honeybee.features(self.pictures(scenes))
-        return self.networks.patch_reader(states, self.labels_of(scenes).to(self.device))
+        labels = self.labels_of(scenes).to(self.device)
+        kept = None
+        if self.stage.keep < 1:
+            kept = labels.choose(max(1, round(self.stage.keep * honeybee.config.vision.grid**2)))
+            labels = labels.of(kept)
+        return self.networks.patch_reader(honeybee.features(self.pictures(scenes), kept), labels)
 
     def weight(self, batch: Batch) -> int:
         """Of a micro-batch among those of its step: how much it teaches."""

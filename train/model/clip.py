@@ -43,10 +43,14 @@ class Embeddings(nn.Module):
         self.patch_embedding = nn.Conv2d(3, width, patch, stride=patch, bias=False)
         self.position_embedding = nn.Embedding(config.grid**2 + 1, width)
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def forward(self, pixels: Tensor, kept: Tensor | None = None) -> Tensor:
         patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)
         cls = self.class_embedding.expand(len(pixels), 1, -1).to(patches.dtype)
-        return torch.cat([cls, patches], dim=1) + self.position_embedding.weight
+        states = torch.cat([cls, patches], dim=1) + self.position_embedding.weight
+        if kept is None:
+            return states
+        rows = torch.cat([torch.zeros_like(kept[:, :1]), 1 + kept], dim=1)
+        return states.gather(1, rows[..., None].expand(-1, -1, states.shape[-1]))
 
 
 class Attention(nn.Module):
@@ -108,9 +112,10 @@ class VisionTransformer(nn.Module):
         self.encoder = Encoder(config)
         self.post_layernorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
-    def forward(self, pixels: Tensor) -> list[Tensor]:
-        """All hidden states, [B, N+1, width] each: the embeddings, then every layer's raw output."""
-        states = [self.pre_layrnorm(self.embeddings(pixels))]
+    def forward(self, pixels: Tensor, kept: Tensor | None = None) -> list[Tensor]:
+        """All hidden states, [B, N+1, width] each: the embeddings, then every layer's raw output. `kept` [B, K]: the
+        numbers of the only patches that are looked at; N is K then."""
+        states = [self.pre_layrnorm(self.embeddings(pixels, kept))]
         for layer in self.encoder.layers:
             states.append(layer(states[-1]))
         return states
@@ -124,9 +129,9 @@ class ClipVisionModel(nn.Module):
         self.config = config
         self.vision_model = VisionTransformer(config)
 
-    def forward(self, pixels: Tensor) -> list[Tensor]:
-        return self.vision_model(pixels)
+    def forward(self, pixels: Tensor, kept: Tensor | None = None) -> list[Tensor]:
+        return self.vision_model(pixels, kept)
 
-    def features(self, pixels: Tensor, layer: int) -> Tensor:
+    def features(self, pixels: Tensor, layer: int, kept: Tensor | None = None) -> Tensor:
         """One hidden state without its CLS row: [B, N, width]."""
-        return self(pixels)[layer][:, 1:]
+        return self(pixels, kept)[layer][:, 1:]

@@ -86,9 +86,9 @@ class Honeybee(nn.Module):
             # The official zeros leave all queries alike until dropout tells them apart.
             nn.init.normal_(self.abstractor.query_tokens, std=0.02)
 
-    def features(self, pixels: Tensor) -> Tensor:
-        """What the projector reads: [I, N, vision width]."""
-        return self.vision_model.features(pixels, self.config.projector.feature_layer_index)
+    def features(self, pixels: Tensor, kept: Tensor | None = None) -> Tensor:
+        """What the projector reads: [I, N, vision width]; of the patches `kept` [I, K] alone: [I, K, vision width]."""
+        return self.vision_model.features(pixels, self.config.projector.feature_layer_index, kept)
 
     def embed(self, ids: Tensor, visual: Tensor | None) -> Tensor:
         """Embeddings of `ids` [B, T], whose -1s are replaced, in order, by the rows of `visual` [I, M, width]."""

@@ -40,6 +40,16 @@ class PatchLabels:
     def to(self, device: torch.device) -> "PatchLabels":
         return PatchLabels(self.things.to(device), self.colors.to(device), self.sides.to(device))
 
+    def choose(self, count: int) -> Tensor:
+        """Numbers [B, count] of patches, by lot: those with things on them before any others."""
+        there = (self.things > 0).any(-1)
+        return (torch.rand(there.shape, device=there.device) + there).topk(count, dim=1).indices
+
+    def of(self, patches: Tensor) -> "PatchLabels":
+        """Those of the patches [B, K]."""
+        rows = torch.arange(len(patches), device=patches.device)[:, None]
+        return PatchLabels(self.things[rows, patches], self.colors[rows, patches], self.sides[rows, patches])
+
 
 class PatchReader(nn.Module):
     def __init__(self, config: PatchReaderConfig):

@@ -1,11 +1,14 @@
 """The stage that teaches the tower patch by patch: its truth, and that a run learns it."""
 
 import math
+import unittest.mock
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from train.config import ConfigError
+from train.model.clip import ClipVisionModel, VisionConfig
 from train.model.honeybee import IGNORED
 from train.model.patch_reader import PatchLabels, PatchReader, PatchReaderConfig
 from train.patch_labels import COLORS, Labeller
@@ -100,6 +103,48 @@ def test_a_picture_of_nothing_has_a_loss():
     loss, _ = PatchReader(CONFIG)(torch.randn(1, GRID**2, 8), labels_of())
     loss.backward()
     assert loss.isfinite()
+
+
+def test_patches_with_things_on_them_are_chosen_first_and_keep_their_labels():
+    labels = Labeller(ATLAS, GRID, CONFIG)([
+        {"size": 144, "objects": [shape(72, 40, 40)]},
+        {"size": 144, "objects": [shape(40, 104, 30, "circle", "blue"), shape(104, 40, 30)]},
+    ])
+    there = (labels.things > 0).any(-1)
+    least, most = int(there.sum(1).min()), int(there.sum(1).max())
+    few, many = labels.choose(least), labels.choose(most + 5)
+    assert there.gather(1, few).all()
+    assert (there.gather(1, many).sum(1) == there.sum(1)).all()
+    for kept in (few, many):
+        assert all(len(set(row)) == len(row) for row in kept.tolist())
+        chosen = labels.of(kept)
+        for b, row in enumerate(kept.tolist()):
+            for k, patch in enumerate(row):
+                assert torch.equal(chosen.things[b, k], labels.things[b, patch])
+                assert torch.equal(chosen.colors[b, k], labels.colors[b, patch])
+                assert torch.equal(chosen.sides[b, k], labels.sides[b, patch])
+    assert not torch.equal(labels.choose(40), labels.choose(40))
+
+
+def test_a_tower_that_is_shown_some_patches_sees_just_those():
+    """Equal to blocking the others out of attention, since nothing but attention mixes patches."""
+    torch.manual_seed(1)
+    tower = ClipVisionModel(VisionConfig(16, 32, 2, 2, image_size=36, patch_size=12)).double()
+    for parameter in tower.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    pixels = torch.randn(2, 3, 36, 36, dtype=torch.double)
+    kept = torch.tensor([[4, 0, 7], [8, 1, 2]])
+    seen = tower.features(pixels, -1, kept)
+    for b in range(2):
+        blocked = torch.ones(10, dtype=torch.bool)
+        blocked[[0, *(1 + kept[b]).tolist()]] = False
+        bias = torch.zeros(10, dtype=torch.double).masked_fill(blocked, -torch.inf)
+        own = F.scaled_dot_product_attention
+        with unittest.mock.patch.object(
+            F, "scaled_dot_product_attention", lambda q, k, v, is_causal: own(q, k, v, attn_mask=bias.expand(10, 10))
+        ):
+            whole = tower.features(pixels[b : b + 1], -1)
+        assert torch.allclose(seen[b], whole[0, kept[b]], rtol=0, atol=1e-12)
 
 
 def test_another_atlas_is_refused():

@@ -29,6 +29,8 @@ export interface SceneOptions {
   copies?: number;
   /** What there must be at least one of. */
   need?: SceneObject["kind"];
+  /** How many objects there must be at least, 1 to 6. Default 1. */
+  leastObjects?: number;
 }
 
 const OBJECT_KINDS = ["drawing", "shape", "word"] as const;
@@ -59,12 +61,12 @@ const PERIOD: [number, number] = [0.06, 0.13];
  * @throws HoneybeeError ERR_OPTION for options out of range
  */
 export function sceneOf(seed: number, atlas: Atlas, options: SceneOptions = {}): Scene {
-  const { split, copies, need } = checkSceneOptions(seed, options);
+  const { split, copies, need, leastObjects } = checkSceneOptions(seed, options);
   const random = new Random(seed, 1 + SPLITS.indexOf(split));
   for (;;) {
     const size = options.size ?? random.pick(SCENE_SIZES);
     const background = drawBackground(random, split, size);
-    const kinds = drawKinds(random, copies, need);
+    const kinds = drawKinds(random, leastObjects, copies, need);
     const placer = new Placer(random, atlas, { split, size, background });
     const objects = placer.place(kinds);
     if (objects !== null && belongsTo(split, objects)) return { seed, split, size, background, objects };
@@ -73,7 +75,7 @@ export function sceneOf(seed: number, atlas: Atlas, options: SceneOptions = {}):
 
 /** What `sceneOf` refuses. @throws HoneybeeError ERR_OPTION naming the option */
 export function checkSceneOptions(seed: number, options: SceneOptions) {
-  const { split = "new", size, copies, need } = options;
+  const { split = "new", size, copies, need, leastObjects = 1 } = options;
   const fail = (what: string): never => {
     throw new HoneybeeError("ERR_OPTION", what);
   };
@@ -93,7 +95,10 @@ export function checkSceneOptions(seed: number, options: SceneOptions) {
   if (need !== undefined && !OBJECT_KINDS.includes(need)) {
     fail(`need must be one of ${OBJECT_KINDS.join(", ")}, not ${JSON.stringify(need)}`);
   }
-  return { split, copies, need };
+  if (!isWithin(leastObjects, 1, MOST_OBJECTS)) {
+    fail(`leastObjects must be an integer from 1 to ${MOST_OBJECTS}, not ${String(leastObjects)}`);
+  }
+  return { split, copies, need, leastObjects };
 }
 
 function drawBackground(random: Random, split: Split, size: number): Background {
@@ -117,14 +122,20 @@ interface Group {
   count: number;
 }
 
-function drawKinds(random: Random, copies: number | undefined, need: Group["kind"] | undefined): Group[] {
+function drawKinds(
+  random: Random,
+  leastObjects: number,
+  copies: number | undefined,
+  need: Group["kind"] | undefined,
+): Group[] {
   const count = copies ?? (random.chance(0.3) ? random.integer(2, 5) : 1);
   const first: Group["kind"] = need ?? (count > 1 && random.chance(0.25) ? "shape" : "drawing");
   const groups: Group[] = [{ kind: first === "word" ? "word" : first, count: first === "word" ? 1 : count }];
   if (first === "word" && count > 1) groups.push({ kind: "drawing", count });
   const placed = groups.reduce((sum, group) => sum + group.count, 0);
   const room = MOST_OBJECTS - placed;
-  const others = random.integer(0, Math.min(room, count > 1 ? 2 : 5));
+  const fewest = Math.max(0, leastObjects - placed);
+  const others = random.integer(fewest, Math.max(fewest, Math.min(room, count > 1 ? 2 : 5)));
   let words = first === "word" ? 1 : 0;
   for (let i = 0; i < others; i++) {
     const kind = OBJECT_KINDS[random.weighted([0.6, 0.28, words < 2 ? 0.12 : 0])]!;

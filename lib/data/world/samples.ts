@@ -17,6 +17,8 @@ export interface SampleOptions {
   size?: number;
   /** Most questions about one picture; default 8. */
   turns?: number;
+  /** How many objects each picture has at least, 1 to 6; default 1. */
+  leastObjects?: number;
 }
 
 /** What stage 2 consists of, in place of the groups of the paper's Table 2. */
@@ -51,10 +53,10 @@ const DEDUPLICATION = { key: "answer", whitelist: ["yes", "no"] };
  * A training sample of a seed: the same seed and options, the same sample. Samples of different seeds are independent.
  */
 export function sampleOf(seed: number, atlas: Atlas, options: SampleOptions): Sample {
-  const { stage, split = "train", size, turns = 8 } = options;
+  const { stage, split = "train", size, turns = 8, leastObjects = 1 } = options;
   const random = new Random(seed, 100 + stage);
   const draw = () => {
-    const wish = { split, ...(size !== undefined && { size }) };
+    const wish = { split, leastObjects, ...(size !== undefined && { size }) };
     const scene = sceneOf(random.bits() * 2 ** 20 + (random.bits() >>> 12), atlas, wish);
     return { scene, facts: new Facts(scene, atlas) };
   };
