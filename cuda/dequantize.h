@@ -115,11 +115,6 @@ __device__ __forceinline__ float group_zero(uint32_t group) {
   return __uint_as_float(group & 0xffff0000u) - 128.0f;
 }
 
-/// The value of one e4m3, not NaN.
-__device__ __forceinline__ float float_of_e4m3(uint32_t code) {
-  return __uint_as_float((code & 0x80u) << 24 | (code & 0x7fu) << 20) * 0x1p120f;
-}
-
 /// A unit of two rows of the weight, 8 apart, as the first factor of two mma_16816.
 template <class Format>
 struct UnitFactor {

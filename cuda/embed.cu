@@ -1,6 +1,7 @@
 #include "cuda/any_value.h"
 #include "cuda/chunk.h"
 #include "cuda/dequantize.h"
+#include "cuda/e4m3.h"
 #include "cuda/matrix.h"
 #include "cuda/ops.h"
 #include "device/launch.h"

@@ -1,3 +1,4 @@
+#include "cuda/e4m3.h"
 #include "cuda/fp8_linear.h"
 #include "cuda/packed.h"
 #include "cuda/prepared_rows.h"
@@ -11,24 +12,10 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kValues = static_cast<int>(kLaneColumns);  // of a thread at a time
-constexpr float kLargestE4m3 = 448.0f;
 // cuBLASLt takes 8-bit factors whose sides are multiples of it.
 constexpr int64_t kFp8Outputs = 16;
 constexpr int kFp8Scratch = 4;
 constexpr int kScaleScratch = 5;
-
-// As fp8_from_float of core/dtype.h: to nearest even, ±448 beyond, NaN stays NaN.
-__device__ __forceinline__ uint32_t e4m3_of(float value) {
-  const uint32_t bits = __float_as_uint(value);
-  const uint32_t sign = bits >> 24 & 0x80u;
-  const uint32_t magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return sign | 0x7fu;
-  if (magnitude >= 0x43e00000u) return sign | 0x7eu;
-  // Below 2^-6 the step is 2^-9, the last place of 2^14, so that the addition rounds.
-  if (magnitude < 0x3c800000u)
-    return sign | (__float_as_uint(__fadd_rn(__uint_as_float(magnitude), 0x1p14f)) & 0xfu);
-  return sign | ((magnitude + 0x7ffffu + (magnitude >> 20 & 1u)) >> 20) - (120u << 3);
-}
 
 }  // namespace
 
