@@ -1,12 +1,13 @@
 #pragma once
 #include "cuda/packed.h"
 #include "cuda/softmax_fold.h"
+#include "cuda/stored_row.h"
 #include "cuda/warp.h"
 
 /// Attention in float for any head dimension, the twin of attention_tile.h without tensor cores.
 namespace honeybee::cuda {
 
-/// The attention of 16 queries in one block of eight warps, two rows a warp. Keys and values of dtype C
+/// The attention of 16 queries in one block of eight warps, two rows a warp. Keys and values, stored as C,
 /// become floats in shared memory. A lane scores keys lane and lane + 32 of a tile and sums columns lane,
 /// lane + 32, … The members mean what they mean in TensorTile.
 template <class C>
@@ -85,13 +86,14 @@ class [[gnu::visibility("default")]] PlainTile {
       const int64_t group = first + 16 * g < end ? source.group(first / 16 + g) : 0;
       for (int r = warp(); r < 16; r += kWarps) {
         const int key = 16 * g + r;
-        const bool valid = first + key < end;
-        const int64_t from = group + r * source.row_stride;
+        const bool there = first + key < end;
+        const StoredRow<C> k(source.keys + group, source.row_stride, r, there);
+        const StoredRow<C> v(source.values + group, source.row_stride, r, there);
 #pragma unroll
         for (int c = 0; c < kColumns; c++) {
           if (column(c) >= dim_) continue;
-          keys_[key * (dim_ + 1) + column(c)] = valid ? to_float(source.keys[from + column(c)]) : 0.0f;
-          values_[key * dim_ + column(c)] = valid ? to_float(source.values[from + column(c)]) : 0.0f;
+          keys_[key * (dim_ + 1) + column(c)] = k.value(column(c));
+          values_[key * dim_ + column(c)] = v.value(column(c));
         }
       }
     }

@@ -1,6 +1,7 @@
 #pragma once
 #include "cuda/packed.h"
 #include "cuda/softmax_fold.h"
+#include "cuda/stored_row.h"
 #include "cuda/warp.h"
 #include "device/ptx.h"
 
@@ -24,25 +25,26 @@ __device__ __forceinline__ uint32_t packed_pair(float low, float high, __half /*
   return *reinterpret_cast<const uint32_t*>(&pair);
 }
 
-/// The attention of 16·kWarps queries in one block, one object a thread. `C` (bf16 or f16) is the dtype of
-/// keys and values, to which queries and probabilities are rounded; sums are float. Head dimensions are
-/// multiples of 16 up to kDim (64, 128 or 256). A lane holds rows lane / 4 and lane / 4 + 8 of its warp, and
-/// of each eight columns the two that begin at 2·(lane % 4), as mma_16816 has them. Visible, so
-/// that kernels made with it have a symbol by which the simulator names them.
+/// The attention of 16·kWarps queries in one block, one object a thread. `C` is what keys and values are
+/// stored as: bf16, f16 or codes, which become bf16. Queries and probabilities are rounded to the same dtype;
+/// sums are float. Head dimensions are multiples of 16 up to kDim (64, 128 or 256). A lane holds rows lane /
+/// 4 and lane / 4 + 8 of its warp, and of each eight columns the two that begin at 2·(lane % 4), as mma_16816
+/// has them. Visible, so that kernels made with it have a symbol by which the simulator names them.
 template <class C, int kDim, int kWarps>
 class [[gnu::visibility("default")]] TensorTile {
  public:
   using Key = C;
+  using Factor = FactorOf<C>;
   static constexpr int kThreads = 32 * kWarps;
   static constexpr int kRows = 16 * kWarps;
 
   /// `stages`: 2 to load a tile of keys while another is computed, 1 if there is only one.
   static size_t shared_bytes(int /*dim*/, int stages) {
-    return sizeof(C) * kDim * static_cast<size_t>(kRows + 2 * kTileKeys * stages);
+    return sizeof(Factor) * kDim * static_cast<size_t>(kRows + 2 * kTileKeys * stages);
   }
 
   __device__ TensorTile(unsigned char* shared, int dim)
-      : dim_(dim), queries_(reinterpret_cast<C*>(shared)), keys_(queries_ + kRows * kDim) {}
+      : dim_(dim), queries_(reinterpret_cast<Factor*>(shared)), keys_(queries_ + kRows * kDim) {}
 
   /// load.operator()<8>(row, column) gives neighbouring values of the first `count` rows.
   template <class Load>
@@ -57,7 +59,7 @@ class [[gnu::visibility("default")]] TensorTile {
   }
 
   /// Takes keys begin … end - 1; `begin` is a multiple of kTileKeys. `source` has `keys`, `values`,
-  /// `row_stride` and group(g), the offset of keys 16·g … 16·g + 15 in both. keys_of(row) is how many keys,
+  /// `row_stride` and group(g), the offset of rows 16·g … 16·g + 15 in both. keys_of(row) is how many keys,
   /// from position 0, a row attends to; `scale` includes log2(e).
   template <class Source, class KeysOf>
   __device__ __forceinline__ void attend(const Source& source, int begin, int end, float scale,
@@ -107,15 +109,14 @@ class [[gnu::visibility("default")]] TensorTile {
   static __device__ __forceinline__ int first_row() {
     return static_cast<int>(threadIdx.x) / 32 * 16 + lane() / 4;
   }
-  __device__ __forceinline__ C* stage_keys(int stage) const { return keys_ + 2 * stage * kTile; }
+  __device__ __forceinline__ Factor* stage_keys(int stage) const { return keys_ + 2 * stage * kTile; }
 
-  // Starts the copies of one tile of keys and values; zeros from `end` on, because what lies there may be NaN
-  // and a probability of zero would not stop it.
+  // Starts the copies of one tile of keys and values, zeros from `end` on.
   template <class Source>
   __device__ __forceinline__ void fetch(const Source& source, int first, int end, int stage) {
     constexpr int kRowsAtOnce = kThreads / kChunks;
     const int chunk = static_cast<int>(threadIdx.x) % kChunks;
-    C* const keys = stage_keys(stage);
+    Factor* const keys = stage_keys(stage);
     int64_t groups[kKeySteps];
     for (int g = 0; g < kKeySteps; g++) groups[g] = first + 16 * g < end ? source.group(first / 16 + g) : 0;
     if (chunk * 8 < dim_) {
@@ -123,11 +124,12 @@ class [[gnu::visibility("default")]] TensorTile {
       for (int g = 0; g < kKeySteps; g++) {
 #pragma unroll
         for (int r = static_cast<int>(threadIdx.x) / kChunks; r < 16; r += kRowsAtOnce) {
-          const bool valid = first + 16 * g + r < end;
-          const int64_t from = valid ? groups[g] + r * source.row_stride + chunk * 8 : 0;
+          const bool there = first + 16 * g + r < end;
           const int to = swizzled<kDim>(16 * g + r, chunk);
-          cp_async_16(keys + to, source.keys + from, valid);
-          cp_async_16(keys + kTile + to, source.values + from, valid);
+          const StoredRow<C> k(source.keys + groups[g], source.row_stride, r, there);
+          const StoredRow<C> v(source.values + groups[g], source.row_stride, r, there);
+          k.fetch(chunk * 8, keys + to);
+          v.fetch(chunk * 8, keys + kTile + to);
         }
       }
     }
@@ -135,8 +137,8 @@ class [[gnu::visibility("default")]] TensorTile {
   }
 
   // scores [16, kTileKeys] of this warp: q kᵀ.
-  __device__ __forceinline__ void multiply_keys(const C* keys, float (&scores)[2 * kKeySteps][4]) const {
-    const C* const queries = queries_ + static_cast<int>(threadIdx.x) / 32 * 16 * kDim;
+  __device__ __forceinline__ void multiply_keys(const Factor* keys, float (&scores)[2 * kKeySteps][4]) const {
+    const Factor* const queries = queries_ + static_cast<int>(threadIdx.x) / 32 * 16 * kDim;
     const int q_at = swizzled<kDim>(lane() % 16, lane() / 16);
     const int k_at = swizzled<kDim>(lane() / 16 * 8 + lane() % 8, lane() / 8 % 2);
 #pragma unroll
@@ -148,8 +150,8 @@ class [[gnu::visibility("default")]] TensorTile {
       for (int g = 0; g < kKeySteps; g++) {
         uint32_t k[4];
         ldmatrix_x4(k, keys + 16 * g * kDim + (k_at ^ column));
-        mma_16816(scores[2 * g], q, k[0], k[1], C());
-        mma_16816(scores[2 * g + 1], q, k[2], k[3], C());
+        mma_16816(scores[2 * g], q, k[0], k[1], Factor());
+        mma_16816(scores[2 * g + 1], q, k[2], k[3], Factor());
       }
     }
   }
@@ -179,7 +181,7 @@ class [[gnu::visibility("default")]] TensorTile {
   }
 
   // Folds p v into the sums, 32 columns at a time so that few registers hold parts.
-  __device__ __forceinline__ void multiply_values(const C* values, const uint32_t (&p)[kKeySteps][4],
+  __device__ __forceinline__ void multiply_values(const Factor* values, const uint32_t (&p)[kKeySteps][4],
                                                   const Fold (&folds)[2]) {
     const int v_at = swizzled<kDim>(lane() % 16, lane() / 16);
 #pragma unroll
@@ -194,8 +196,8 @@ class [[gnu::visibility("default")]] TensorTile {
           if (column >= dim_) continue;
           uint32_t v[4];
           ldmatrix_x4_transposed(v, values + 16 * g * kDim + (v_at ^ column));
-          mma_16816(part[pair], p[g], v[0], v[1], C());
-          mma_16816(part[pair + 1], p[g], v[2], v[3], C());
+          mma_16816(part[pair], p[g], v[0], v[1], Factor());
+          mma_16816(part[pair + 1], p[g], v[2], v[3], Factor());
         }
       }
 #pragma unroll
@@ -216,13 +218,13 @@ class [[gnu::visibility("default")]] TensorTile {
     for (int g = 0; g < kKeySteps; g++) {
       for (int i = 0; i < 4; i++) {
         const float (&fragment)[4] = scores[2 * g + i / 2];
-        p[g][i] = packed_pair(fragment[i % 2 * 2], fragment[i % 2 * 2 + 1], C());
+        p[g][i] = packed_pair(fragment[i % 2 * 2], fragment[i % 2 * 2 + 1], Factor());
       }
     }
     // The sum of the powers as they are after rounding: a column of ones beside the values.
-    const uint32_t ones = packed_pair(1.0f, 1.0f, C());
+    const uint32_t ones = packed_pair(1.0f, 1.0f, Factor());
     float powers[4] = {};
-    for (int g = 0; g < kKeySteps; g++) mma_16816(powers, p[g], ones, ones, C());
+    for (int g = 0; g < kKeySteps; g++) mma_16816(powers, p[g], ones, ones, Factor());
     Fold folds[2];
     for (int half = 0; half < 2; half++) {
       folds[half] = raise(largest_[half], largest[half]);
@@ -232,8 +234,8 @@ class [[gnu::visibility("default")]] TensorTile {
   }
 
   int dim_;
-  C* queries_;  // [kRows][kDim], swizzled
-  C* keys_;     // [stages][2: keys, values][kTileKeys][kDim], swizzled
+  Factor* queries_;  // [kRows][kDim], swizzled
+  Factor* keys_;     // [stages][2: keys, values][kTileKeys][kDim], swizzled
   float sums_[kColumns][4] = {};
   float powers_[2] = {};
   float largest_[2] = {-INFINITY, -INFINITY};

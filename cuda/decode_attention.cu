@@ -38,10 +38,13 @@ Parts parts_for(Cuda& cuda, const PagedCall<C>& call, int64_t length_bound) {
 // operation a byte and query head of the group; the 16 rows of a tensor tile make it 16, a tenth of what
 // tensor cores can do meanwhile. The parts add 1.6 %, written here and read back mostly from L2. Grid:
 // sequences × (kv heads · tiles of a group) × parts of 64 keys; parts behind a sequence's end exit. A tensor
-// tile is one warp with 36 KB at dim 128: six blocks and 192 KB of copies under way on a multiprocessor. Any
-// group, dimensions up to 256. C is the only dtype parameter; those of q and out are known at run time.
+// tile is one warp with 36 KB at dim 128: six blocks and 192 KB of copies under way on a multiprocessor.
+// Codes are half of the bytes (and 4 bytes a key, 3 %), pass through registers, 8 at a time, and cost a
+// conversion, a multiplication and half a rounding to bf16 each. Any group, dimensions up to 256. C is the
+// only dtype parameter; those of q and out are known at run time.
+// (The second launch bound keeps ptxas from spilling to fit more blocks than shared memory has room for.)
 template <class Tile>
-__global__ void __launch_bounds__(Tile::kThreads)
+__global__ void __launch_bounds__(Tile::kThreads, 1)
     decode_attention_kernel(PagedCall<typename Tile::Key> call, Parts parts) {
   const auto sequence = static_cast<int>(blockIdx.x);
   const auto tiles = static_cast<int>(gridDim.y) / call.kv_heads;
@@ -122,5 +125,7 @@ void decode_attention(Cuda& cuda, const PagedCall<C>& call, int64_t length_bound
 
 template void decode_attention(Cuda&, const PagedCall<float>&, int64_t);
 template void decode_attention(Cuda&, const PagedCall<__nv_bfloat16>&, int64_t);
+template void decode_attention(Cuda&, const PagedCall<KvInt8>&, int64_t);
+template void decode_attention(Cuda&, const PagedCall<KvFp8>&, int64_t);
 
 }  // namespace honeybee::cuda

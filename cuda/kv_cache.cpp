@@ -27,11 +27,7 @@ struct Layout {
 }  // namespace
 
 std::unique_ptr<KvCache> make_kv_cache(Cuda& cuda, const KvShape& shape) {
-  require(!is_quantized(shape.dtype), ErrorCode::kOption, "make_kv_cache: ", dtype_name(shape.dtype),
-          " is not there on this device; choose f32 or bf16");
-  const size_t bytes =
-      static_cast<size_t>(2 * shape.layers * shape.blocks * shape.kv_heads * kKvBlock * shape.head_dim) *
-      dtype_size(shape.dtype);
+  const auto bytes = static_cast<size_t>(shape.blocks * shape.block_bytes());
   return std::make_unique<BlockCache>(shape,
                                       std::make_unique<DeviceMemory>(*cuda.budget, bytes, cuda.stream));
 }

@@ -6,15 +6,21 @@
 
 namespace honeybee::cuda {
 
-/// Keys and values as [layers][2][blocks][kv_heads][kKvBlock][head_dim]: a block of one head is contiguous.
+/// Keys and values as [layers][2][blocks][kv_heads][kKvBlock][head_dim]: a block of one head is contiguous,
+/// and behind its codes, if they are codes, lie their scales, f32 [kKvBlock].
 class BlockCache final : public KvCache {
  public:
   BlockCache(const KvShape& shape, std::unique_ptr<DeviceMemory> memory)
       : KvCache(shape), memory_(std::move(memory)) {}
 
   size_t bytes() const override { return memory_->bytes(); }
+  /// Elements from a head of a block to the next. An element of codes is a byte.
+  int64_t head_stride() const {
+    const int64_t scale = is_quantized(shape().dtype) ? static_cast<int64_t>(sizeof(float)) : 0;
+    return kKvBlock * (shape().head_dim + scale);
+  }
   /// Elements from a block to the next.
-  int64_t block_stride() const { return shape().kv_heads * kKvBlock * shape().head_dim; }
+  int64_t block_stride() const { return shape().kv_heads * head_stride(); }
   /// Block 0 of a layer's keys (values).
   void* keys(int64_t layer) const { return at(2 * layer); }
   void* values(int64_t layer) const { return at(2 * layer + 1); }

@@ -43,9 +43,11 @@ bool one_row_each(const PagedBatch& batch) {
 // square), 44 µs on an H200, and reads 33.5 MB of keys and values once, 7.8 µs, the other times from L2; 144
 // visual tokens and a question (200 rows) are 0.3 GFLOP, below what starting it costs. One block a tile of
 // packed rows and kv head: tensor tiles have 64 rows in four warps and two stages of keys, 80 KB at dim 128,
-// two blocks a multiprocessor. The grid depends on rows and sequences only, so that a recording holds for any
-// division among them; slots without a tile exit. Late rows, which have the most keys, begin first. Any
-// group, dimensions up to 256. C is the only dtype parameter; those of q and out are known at run time.
+// two blocks a multiprocessor. Of codes those are half the bytes; a thread makes bf16 of 128 of
+// them a tile at dim 128 before it goes on multiplying, and only other blocks compute meanwhile. The grid
+// depends on rows and sequences only, so that a recording holds for any division among them; slots without a
+// tile exit. Late rows, which have the most keys, begin first. Any group, dimensions up to 256. C is the only
+// dtype parameter; those of q and out are known at run time.
 // (The second launch bound keeps ptxas from spilling on sm_86 and sm_89 to fit a third block.)
 template <class Tile>
 __global__ void __launch_bounds__(Tile::kThreads, 1)
@@ -85,11 +87,9 @@ void paged_attention(Cuda& cuda, const Tensor& q, const KvCache& cache, const Pa
                      int64_t layer, float scale, const Tensor& out) {
   const auto& blocks = static_cast<const BlockCache&>(cache);
   const auto& device_batch = static_cast<const DeviceBatch&>(batch);
-  if (cache.shape().dtype == Dtype::kF32) {
-    attend(cuda, PagedCall<float>(q, blocks, device_batch, layer, scale, out), device_batch);
-  } else {
-    attend(cuda, PagedCall<__nv_bfloat16>(q, blocks, device_batch, layer, scale, out), device_batch);
-  }
+  with_stored(cache.shape().dtype, [&]<class C>() {
+    attend(cuda, PagedCall<C>(q, blocks, device_batch, layer, scale, out), device_batch);
+  });
 }
 
 }  // namespace honeybee::cuda

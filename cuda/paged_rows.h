@@ -6,7 +6,8 @@
 /// What prefill and decode attention share: one call as kernels see it.
 namespace honeybee::cuda {
 
-/// Keys and values of one sequence and kv head, 16 positions a block.
+/// Keys and values of one sequence and kv head, 16 positions a block; of codes the scales lie behind each
+/// block (stored_row.h).
 template <class C>
 struct PagedKeys {
   const C* keys;  ///< block 0 of the kv head
@@ -26,6 +27,7 @@ struct PagedCall {
   AnyRows out;  ///< like q
   const C* keys;
   const C* values;
+  int64_t head_stride;   ///< elements from one head of a block to the next
   int64_t block_stride;  ///< elements from one block of the cache to the next
   BatchArrays batch;
   int sequences;
@@ -40,6 +42,7 @@ struct PagedCall {
         out(output),
         keys(static_cast<const C*>(cache.keys(layer))),
         values(static_cast<const C*>(cache.values(layer))),
+        head_stride(cache.head_stride()),
         block_stride(cache.block_stride()),
         batch(device_batch.arrays()),
         sequences(static_cast<int>(device_batch.sequences())),
@@ -49,7 +52,7 @@ struct PagedCall {
         scale(score_scale * kLog2E) {}
 
   __device__ __forceinline__ PagedKeys<C> keys_of(int sequence, int kv_head) const {
-    const int64_t head = static_cast<int64_t>(kv_head) * kKvBlock * dim;
+    const int64_t head = kv_head * head_stride;
     return {keys + head, values + head, dim, batch.blocks + sequence * batch.block_stride, block_stride};
   }
 };

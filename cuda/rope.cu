@@ -1,6 +1,10 @@
+#include <algorithm>
+
 #include "cuda/kv_cache.h"
 #include "cuda/ops.h"
 #include "cuda/packed.h"
+#include "cuda/stored_row.h"
+#include "cuda/warp.h"
 #include "device/launch.h"
 
 namespace honeybee::cuda {
@@ -15,6 +19,7 @@ struct RopeCall {
   BatchArrays batch;
   C* keys;
   C* values;
+  int64_t head_stride;
   int64_t block_stride;
   int heads;
   int kv_heads;
@@ -26,45 +31,116 @@ namespace {
 constexpr int kThreads = 128;
 constexpr int kWide = 8;
 
-// Elements i … i + kSize - 1 of both halves of one head: (x, y) → (x cos - y sin, y cos + x sin).
-template <int kSize, class From, class To>
-__device__ __forceinline__ void rotate(const From* from, const float* angles, int half, int i, To* to) {
-  const Chunk<kSize> x = load_packed<kSize>(from + i);
-  const Chunk<kSize> y = load_packed<kSize>(from + half + i);
-  const Chunk<kSize> cos = load_packed<kSize>(angles + i);
-  const Chunk<kSize> sin = load_packed<kSize>(angles + half + i);
+// Elements i … i + kSize - 1 of both halves of one head.
+template <int kSize>
+struct Halves {
   Chunk<kSize> low, high;
+};
+
+template <int kSize, class From>
+__device__ __forceinline__ Halves<kSize> load_halves(const From* from, int half, int i) {
+  return {load_packed<kSize>(from + i), load_packed<kSize>(from + half + i)};
+}
+
+// (x, y) → (x cos - y sin, y cos + x sin).
+template <int kSize, class From>
+__device__ __forceinline__ Halves<kSize> load_rotated(const From* from, const float* angles, int half,
+                                                      int i) {
+  const auto [x, y] = load_halves<kSize>(from, half, i);
+  const auto [cos, sin] = load_halves<kSize>(angles, half, i);
+  Halves<kSize> rotated;
   for (int j = 0; j < kSize; j++) {
-    low.values[j] = x.values[j] * cos.values[j] - y.values[j] * sin.values[j];
-    high.values[j] = y.values[j] * cos.values[j] + x.values[j] * sin.values[j];
+    rotated.low.values[j] = x.values[j] * cos.values[j] - y.values[j] * sin.values[j];
+    rotated.high.values[j] = y.values[j] * cos.values[j] + x.values[j] * sin.values[j];
   }
-  store_packed(to + i, low);
-  store_packed(to + half + i, high);
+  return rotated;
 }
 
-template <int kSize, class From, class To>
-__device__ __forceinline__ void copy_halves(const From* from, int half, int i, To* to) {
-  store_packed(to + i, load_packed<kSize>(from + i));
-  store_packed(to + half + i, load_packed<kSize>(from + half + i));
+template <int kSize, class To>
+__device__ __forceinline__ void store_halves(const Halves<kSize>& halves, int half, int i, To* to) {
+  store_packed(to + i, halves.low);
+  store_packed(to + half + i, halves.high);
 }
 
-// The share of one thread: kSize elements of both halves of a query head, or of a key and value.
+// One row of the cache as codes, by a warp that visits it twice; load(i) gives element i of both halves. The
+// rule of the CPU's append_int8: scale = largest / kLargest, code = the nearest to x · (1 / scale); if a
+// value is not finite the scale is NaN.
+template <class C, class Load>
+__device__ __forceinline__ void store_codes(Load load, int half, C* row, float* scale) {
+  const auto lane = static_cast<int>(threadIdx.x) % 32;
+  float largest = 0.0f;
+  float spoiled = 0.0f;
+  for (int i = lane; i < half; i += 32) {
+    const Halves<1> x = load(i);
+    const float low = x.low.values[0];
+    const float high = x.high.values[0];
+    largest = fmaxf(largest, fmaxf(fabsf(low), fabsf(high)));
+    spoiled += (low - low) + (high - high);
+  }
+  const float units = warp_max(largest) / C::kLargest;
+  spoiled = warp_sum(spoiled);
+  const bool finite = spoiled == 0.0f;
+  const float inverse = units >= 0x1p-126f ? 1.0f / units : 0.0f;
+  const auto code = [&](float value) { return finite ? C::nearest(value * inverse) : C{}; };
+  for (int i = lane; i < half; i += 32) {
+    const Halves<1> x = load(i);
+    row[i] = code(x.low.values[0]);
+    row[half + i] = code(x.high.values[0]);
+  }
+  if (lane == 0) *scale = units + spoiled;
+}
+
+// Where a row's keys and values go.
+struct Place {
+  int position;
+  int64_t block;
+  const float* angles;  ///< [dim] of the position
+};
+
+// The share of one thread: kSize elements of both halves of a query head, or of a key and value that are not
+// codes.
 template <int kSize, class T, class C>
-__device__ __forceinline__ void turn(const RopeCall<T, C>& call, int row, int sequence, int position) {
+__device__ __forceinline__ void turn(const RopeCall<T, C>& call, int row, const Place& place) {
   const int half = call.dim / 2;
   const auto item = static_cast<int>(blockIdx.y * kThreads + threadIdx.x);
   const int head = item / (half / kSize);
   const int i = item % (half / kSize) * kSize;
-  const float* const angles = call.cos_sin + static_cast<int64_t>(position) * call.dim;
   if (head < call.heads) {
     T* const q = call.q.row(row) + head * call.dim;
-    rotate<kSize>(q, angles, half, i, q);
-  } else if (head < call.heads + call.kv_heads) {
+    store_halves(load_rotated<kSize>(q, place.angles, half, i), half, i, q);
+    return;
+  }
+  if constexpr (!kIsCode<C>) {
     const int kv_head = head - call.heads;
-    const int64_t block = call.batch.blocks[sequence * call.batch.block_stride + position / kKvBlock];
-    const int64_t to = block * call.block_stride + (kv_head * kKvBlock + position % kKvBlock) * call.dim;
-    rotate<kSize>(call.k.row(row) + kv_head * call.dim, angles, half, i, call.keys + to);
-    copy_halves<kSize>(call.v.row(row) + kv_head * call.dim, half, i, call.values + to);
+    if (kv_head >= call.kv_heads) return;
+    const int64_t to =
+        place.block * call.block_stride + kv_head * call.head_stride + place.position % kKvBlock * call.dim;
+    store_halves(load_rotated<kSize>(call.k.row(row) + kv_head * call.dim, place.angles, half, i), half, i,
+                 call.keys + to);
+    store_halves(load_halves<kSize>(call.v.row(row) + kv_head * call.dim, half, i), half, i,
+                 call.values + to);
+  }
+}
+
+// The share of one warp: a key or a value as codes.
+template <class T, class C>
+__device__ __forceinline__ void append_codes(const RopeCall<T, C>& call, int row, const Place& place) {
+  const int half = call.dim / 2;
+  const auto warp = static_cast<int>(blockIdx.y * kThreads + threadIdx.x) / 32;
+  const int kv_head = warp / 2;
+  if (kv_head >= call.kv_heads) return;
+  const bool is_key = warp % 2 == 0;
+  C* const group =
+      (is_key ? call.keys : call.values) + place.block * call.block_stride + kv_head * call.head_stride;
+  const auto slot = static_cast<int>(place.position % kKvBlock);
+  C* const to = group + slot * call.dim;
+  float* const scale = scales_behind(group, call.dim) + slot;
+  if (is_key) {
+    const T* const k = call.k.row(row) + kv_head * call.dim;
+    store_codes([&](int i) { return load_rotated<1>(k, place.angles, half, i); }, half, to, scale);
+  } else {
+    const T* const v = call.v.row(row) + kv_head * call.dim;
+    store_codes([&](int i) { return load_halves<1>(v, half, i); }, half, to, scale);
   }
 }
 
@@ -76,7 +152,8 @@ __device__ __forceinline__ void turn(const RopeCall<T, C>& call, int row, int se
 // MB or 23 µs on an H200; in decode starting it decides. 6 operations a pair. A thread takes 8 neighbouring
 // pairs (`wide`) or one, and 128 threads are a block: grid rows × items of a row. Any even head dimension. C
 // is a second dtype because the cache may be kept smaller than activations, or larger: a cast in between
-// would be another pass over k and v.
+// would be another pass over k and v. Of codes the largest value of each key and value has to be known first:
+// a warp takes it, beside the threads' shares of q, and stores the scale behind the block's codes.
 template <class T, class C>
 __global__ void __launch_bounds__(kThreads) rope_append_kernel(RopeCall<T, C> call, bool wide) {
   const auto row = static_cast<int>(blockIdx.x);
@@ -84,11 +161,14 @@ __global__ void __launch_bounds__(kThreads) rope_append_kernel(RopeCall<T, C> ca
   const int start = call.batch.start[sequence];
   if (start < 0) return;
   const int position = start + row - call.batch.row_begin[sequence];
+  const Place place{position, call.batch.blocks[sequence * call.batch.block_stride + position / kKvBlock],
+                    call.cos_sin + static_cast<int64_t>(position) * call.dim};
   if (wide) {
-    turn<kWide>(call, row, sequence, position);
+    turn<kWide>(call, row, place);
   } else {
-    turn<1>(call, row, sequence, position);
+    turn<1>(call, row, place);
   }
+  if constexpr (kIsCode<C>) append_codes(call, row, place);
 }
 
 namespace {
@@ -108,12 +188,14 @@ void append(Cuda& cuda, const Tensor& q, const Tensor& k, const Tensor& v, const
                             batch.arrays(),
                             static_cast<C*>(cache.keys(layer)),
                             static_cast<C*>(cache.values(layer)),
+                            cache.head_stride(),
                             cache.block_stride(),
                             static_cast<int>(heads),
                             static_cast<int>(kv_heads),
                             static_cast<int>(dim)};
-  const int64_t items = (heads + kv_heads) * (dim / 2) / (wide ? kWide : 1);
-  const dim3 grid(static_cast<unsigned>(q.rows), static_cast<unsigned>((items + kThreads - 1) / kThreads));
+  const int64_t items = (kIsCode<C> ? heads : heads + kv_heads) * (dim / 2) / (wide ? kWide : 1);
+  const int64_t threads = std::max(items, kIsCode<C> ? 2 * kv_heads * 32 : 0);
+  const dim3 grid(static_cast<unsigned>(q.rows), static_cast<unsigned>((threads + kThreads - 1) / kThreads));
   launch(rope_append_kernel<T, C>, grid, kThreads, 0, cuda.stream, call, wide);
 }
 
@@ -124,11 +206,8 @@ void rope_append(Cuda& cuda, const Tensor& q, const Tensor& k, const Tensor& v, 
   const auto& blocks = static_cast<const BlockCache&>(cache);
   const auto& device_batch = static_cast<const DeviceBatch&>(batch);
   with_type(q.dtype, [&]<class T>() {
-    if (cache.shape().dtype == Dtype::kF32) {
-      append<T, float>(cuda, q, k, v, cos_sin, device_batch, layer, blocks);
-    } else {
-      append<T, __nv_bfloat16>(cuda, q, k, v, cos_sin, device_batch, layer, blocks);
-    }
+    with_stored(cache.shape().dtype,
+                [&]<class C>() { append<T, C>(cuda, q, k, v, cos_sin, device_batch, layer, blocks); });
   });
 }
 

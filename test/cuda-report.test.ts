@@ -238,6 +238,8 @@ t.test("sizes add up to the models'", async (t) => {
   const [vit]: Sized[] = workOf({ base: "attention_kernel", args: ["TensorTile<bf16, 64, 4>"] });
   t.equal(vit?.flops, 16 * 4 * 257 * 257 * 1024);
   t.strictSame(workOf({ base: "attention_kernel", args: ["TensorTile<bf16, 128, 4>"] }), []);
+  const [cached]: Sized[] = workOf({ base: "decode_attention_kernel", args: ["TensorTile<KvFp8, 128, 1>"] });
+  t.equal(cached?.bytes, 2 * 2 * 4096 + 2 * 512 * (4096 + 4 * 32), "codes, and a scale a head");
   t.strictSame(workOf({ base: "paged_attention_kernel", args: ["TensorTile<bf16, 64, 4>"] }), []);
   t.equal(workOf({ base: "unheard_kernel", args: [] }), undefined);
 });
@@ -265,6 +267,7 @@ t.test("attention's shared memory counts what its launcher asks for", async (t) 
   const shared = (base: string, tile: string) => dynamicShared({ base, args: [tile] });
   t.equal(shared("paged_attention_kernel", "TensorTile<bf16, 128, 4>"), 80 * 1024);
   t.equal(shared("decode_attention_kernel", "TensorTile<bf16, 128, 1>"), 36 * 1024);
+  t.equal(shared("decode_attention_kernel", "TensorTile<KvInt8, 128, 1>"), 36 * 1024);
   t.equal(shared("decode_attention_kernel", "PlainTile<f32>"), 78_080);
   t.equal(shared("attention_kernel", "PlainTile<f32>"), 41_216);
   t.equal(shared("rms_norm_kernel", "f32"), 0);
@@ -296,6 +299,7 @@ t.test("the tables name each kernel and each decoding step", async (t) => {
       predictedUs: 99,
     }),
     kernel("gemv_kernel<f32, 1>", [{ decoder: "7B", times: 10, predictedUs: 500 }]),
+    kernel("rope_append_kernel<bf16, KvInt8>", [{ decoder: "7B", times: 10, predictedUs: 500 }]),
     kernel("choose_token_kernel", [{ decoder: "7B", times: 1, predictedUs: 10 }]),
     kernel("unheard_kernel", []),
   ];
@@ -306,7 +310,7 @@ t.test("the tables name each kernel and each decoding step", async (t) => {
     lines[2],
     "| `gemv_kernel<bf16, 1>` | sm_90a | 256 | 32 | 0 | 0 | 75 % | 100 | 7B decode | 2.00 | 3.00 | 99.0 |",
   );
-  t.match(lines[5], /\| unknown \|/);
+  t.match(lines.at(-1), /\| unknown \|/);
   t.match(stepTable(kernels), /\| 7B decode, batch 1, bf16 \| 11 \| 1000 \| 1000 \|/);
   t.notOk(staleShapes(kernels).includes("gemv_kernel"));
   t.ok(staleShapes(kernels).includes("rms_norm_kernel"));

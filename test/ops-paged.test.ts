@@ -49,6 +49,11 @@ const BLOCKS = [
   [7, 1, 0, 0],
 ];
 
+/** Bytes of a key or value of a head; codes have a scale. */
+const BYTES = { f32: 4 * DIM, bf16: 2 * DIM, int8: DIM + 4, fp8: DIM + 4 };
+/** A step of bf16 is 2^-8 of a value, of fp8 2^-3; half a step of int8 is 1/254 of a head's largest value. */
+const TOLERANCE = { f32: 2e-6, bf16: 2e-2, int8: 2e-2, fp8: 2 ** -3 };
+
 /** rope_append and paged_attention of rows [begin, end) of each text, and of two rows of padding. */
 function step(ops: Ops, cache: KvCache, begin: number, end: number) {
   const pieces = texts
@@ -84,11 +89,12 @@ const places = devices().flatMap(({ name, isas }) =>
 t.test("several sequences, written in two steps, attend to their own past", async (t) => {
   for (const place of places) {
     const ops = await openOps({ ...place, threads: 2 });
-    for (const dtype of ["f32", "bf16"] as const) {
+    const small = place.device === "cpu" ? (["int8"] as const) : (["int8", "fp8"] as const);
+    for (const dtype of ["f32", "bf16", ...small] as const) {
       const shape = { layers: 2, kvHeads: KV_HEADS, headDim: DIM, blocks: 8, dtype };
       const cache = ops.kvCache(shape);
       t.same(cache.shape, shape);
-      t.ok(cache.bytes >= 2 * 2 * 8 * 16 * KV_HEADS * DIM * 2, "keys and values of all layers");
+      t.ok(cache.bytes >= 2 * 2 * 8 * 16 * KV_HEADS * BYTES[dtype], "keys and values of all layers");
       for (const [begin, end] of [
         [0, 16],
         [16, 50],
@@ -100,7 +106,7 @@ t.test("several sequences, written in two steps, attend to their own past", asyn
           const where = `text ${piece.text} from ${begin}, ${dtype}, ${place.device} ${place.isa ?? "default"}`;
           t.ok(relativeError(piece.rotated.data, part(text.turnedQ)) < 1e-6, `rotated: ${where}`);
           const error = relativeError(piece.out.data, part(text.expected));
-          t.ok(error < (dtype === "f32" ? 2e-6 : 2e-2), `attention: ${where}: error ${error}`);
+          t.ok(error < TOLERANCE[dtype], `attention: ${where}: error ${error}`);
           t.ok(
             piece.padding.data.every((v) => v === 0),
             `padding gives zeros: ${where}`,

@@ -27,7 +27,7 @@ import { checkTextLength } from "./prompt-length.js";
 import { type ResolvedModel, resolveModel } from "./resolve.js";
 import { checkSamples, type SamplingPoints, samplingPoints } from "./sampling-points.js";
 import { runSequences } from "./sequences.js";
-import { nativeSpec } from "./spec.js";
+import { checkKv, nativeSpec } from "./spec.js";
 import { VisualTokens } from "./visual-tokens.js";
 
 export type { AnyImage, EngineStats };
@@ -89,7 +89,10 @@ export class Model {
     const { onProgress, signal } = options;
     const total = readBytes(resolved);
     const report = onProgress && ((bytes: number) => onProgress(total > 0 ? Math.min(1, bytes / total) : 0));
-    const load = (choice: DeviceChoice) => Engine.load(nativeSpec(resolved, options, choice), report, signal);
+    const load = (choice: DeviceChoice) => {
+      checkKv(options, choice);
+      return Engine.load(nativeSpec(resolved, options, choice), report, signal);
+    };
     let choice = chooseDevice(options.device);
     let engine: Engine;
     try {

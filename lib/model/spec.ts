@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { resolve } from "node:path";
+import { optionError } from "../check.js";
 import type { Checkpoint, ModelConfig, StoredDtype, TensorRef } from "../checkpoint/index.js";
 import { chooseDevice, type DeviceChoice } from "../devices.js";
 import { HoneybeeError } from "../errors.js";
@@ -72,6 +73,14 @@ function storedFormat({ dtype, quantized, lora }: TensorRef): WeightDtype {
   if (layout === "channels" && !lora) return codes.dtype === "I8" ? "int8" : "fp8";
   const isInt4 = layout !== "blocks" && layout !== "channels" && bits <= 4 && group % 32 === 0;
   return isInt4 && scales.dtype === "F16" && !lora ? "int4" : "f16";
+}
+
+/** @throws HoneybeeError ERR_OPTION for a KV cache that the device does not have */
+export function checkKv({ kv }: ModelOptions, { device }: DeviceChoice): void {
+  if (kv !== "fp8" || device !== "cpu") return;
+  throw optionError(
+    'kv is "fp8", which is for CUDA devices only; on the CPU choose "int8", which is as small',
+  );
 }
 
 /** What the native side needs to load a model on a device. */

@@ -44,13 +44,13 @@ function table(columns, rows) {
 }
 
 /**
- * The decoding steps that these kernels make up: bf16, batch 1, on Hopper.
+ * The decoding steps that these kernels make up: bf16, the KV cache too, batch 1, on Hopper.
  *
  * @param {KernelReport[]} kernels
  * @returns {{decoder: string, launches: number, us: number}[]}
  */
 export function decodingSteps(kernels) {
-  const types = /\b(f32|f16|bf16)\b/g;
+  const types = /\b(f32|f16|bf16|KvInt8|KvFp8)\b/g;
   const chosen = kernels.filter(
     ({ name, arch }) => arch === "sm_90a" && (name.match(types) ?? []).every((type) => type === "bf16"),
   );

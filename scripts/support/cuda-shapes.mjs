@@ -12,11 +12,15 @@ import {
 
 /** @typedef {import("./cuda-sizes.mjs").SizedWork} SizedWork */
 
-const SIZES = { f32: 4, bf16: 2, f16: 2 };
+const SIZES = { f32: 4, bf16: 2, f16: 2, KvInt8: 1, KvFp8: 1 };
 /** Bytes of a value of a template argument. */
 const sizeOf = (type) => SIZES[type] ?? 4;
-/** Tensor cores would round f32. */
-const unitOf = (type) => (sizeOf(type) === 2 ? "tensor" : "fma");
+/** Tensor cores would round f32; codes become bf16. */
+const unitOf = (type) => (sizeOf(type) <= 2 ? "tensor" : "fma");
+/** Bytes of a value where it is multiplied. */
+const factorOf = (type) => Math.max(2, sizeOf(type));
+/** Bytes of a value of a head in the cache: codes have a scale of 4 bytes for all of them. */
+const keptOf = (type, dim) => sizeOf(type) + (sizeOf(type) === 1 ? 4 / dim : 0);
 
 /** A pass over `values` values: `moved` bytes and `flops` operations for each, on the ordinary units. */
 const pass = (values, moved, flops) => ({ bytes: values * moved, flops: values * flops, unit: "fma" });
@@ -28,9 +32,12 @@ const product = (rows, out, width, type) => ({
   unit: unitOf(type),
 });
 
-/** softmax(q kᵀ) v: q, k, v and out once; two products of `pairs` pairs of a query and a key over the width. */
-const attention = ({ queries, keys, width, type, pairs = queries * keys }) => ({
-  bytes: 2 * (queries + keys) * width * sizeOf(type),
+/**
+ * softmax(q kᵀ) v: q, k, v and out once, k and v in `kept` bytes a value; two products of `pairs` pairs of a query and a
+ * key over the width.
+ */
+const attention = ({ queries, keys, width, type, pairs = queries * keys, kept = sizeOf(type) }) => ({
+  bytes: 2 * (queries * factorOf(type) + keys * kept) * width,
   flops: 4 * pairs * width,
   unit: unitOf(type),
 });
@@ -51,7 +58,7 @@ function tileOf(text) {
 function ofDecoders(tile, work) {
   const { kind, type, dim } = tileOf(tile);
   const used = kind === "TensorTile" ? dim === DECODER_DIM : type === "f32";
-  return used ? work(type) : [];
+  return used ? work(type, keptOf(type, DECODER_DIM)) : [];
 }
 
 /** The products of a decoding step: [out, in] and how often. */
@@ -174,20 +181,30 @@ export const KERNELS = {
 
   // rope.cu: q in place, k and v to the cache
   rope_append_kernel: ([type, cached]) =>
-    decoder(({ hidden }, rows) => pass(rows * hidden, 4 * sizeOf(type) + 2 * sizeOf(cached), 6), everyLayer),
+    decoder(
+      ({ hidden }, rows) => pass(rows * hidden, 4 * sizeOf(type) + 2 * keptOf(cached, DECODER_DIM), 6),
+      everyLayer,
+    ),
   // paged_attention.cu: half of all pairs, the others lie ahead
   paged_attention_kernel: ([tile]) =>
-    ofDecoders(tile, (type) =>
+    ofDecoders(tile, (type, kept) =>
       prefill(({ hidden }, rows) =>
-        attention({ queries: rows, keys: rows, width: hidden, type, pairs: (rows * (rows + 1)) / 2 }),
+        attention({ queries: rows, keys: rows, width: hidden, type, kept, pairs: (rows * (rows + 1)) / 2 }),
       ),
     ),
   // decode_attention.cu
   decode_attention_kernel: ([tile]) =>
-    ofDecoders(tile, (type) =>
+    ofDecoders(tile, (type, kept) =>
       decoding(
         ({ hidden }, rows) =>
-          attention({ queries: rows, keys: rows * CONTEXT, width: hidden, type, pairs: rows * CONTEXT }),
+          attention({
+            queries: rows,
+            keys: rows * CONTEXT,
+            width: hidden,
+            type,
+            kept,
+            pairs: rows * CONTEXT,
+          }),
         everyLayer,
       ),
     ),
@@ -195,7 +212,7 @@ export const KERNELS = {
     decoding(({ hidden, headDim }, rows) => {
       const parts = CONTEXT / TILE_KEYS;
       const heads = hidden / headDim;
-      const bytes = rows * (heads * parts * (headDim + 2) * 4 + hidden * sizeOf(type));
+      const bytes = rows * (heads * parts * (headDim + 2) * 4 + hidden * factorOf(type));
       return { bytes, flops: 2 * rows * hidden * parts, unit: "fma" };
     }, everyLayer),
 
@@ -272,6 +289,6 @@ export function dynamicShared({ base, args }) {
   if (!TILED[base]) return 0;
   const { stages, headDim } = TILED[base];
   const { kind, type, dim, warps } = tileOf(args[0]);
-  if (kind === "TensorTile") return sizeOf(type) * dim * (16 * warps + 2 * TILE_KEYS * stages);
+  if (kind === "TensorTile") return factorOf(type) * dim * (16 * warps + 2 * TILE_KEYS * stages);
   return 4 * (TILE_KEYS * (2 * headDim + 1) + 16 * (headDim + TILE_KEYS));
 }

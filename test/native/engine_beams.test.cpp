@@ -32,38 +32,49 @@ void expect_same(const Event& a, const Event& b, double tolerance) {
   }
 }
 
+// One prompt for searches of two widths and for plain answers: one prefill, and each as if it were alone.
+void check_searches(EngineOptions options, std::latch& gate, uint64_t count, double tolerance) {
+  const auto sink = std::make_shared<Recorder>();
+  Engine engine(options, sink);
+  std::vector<Request> requests;
+  for (uint64_t id = 0; id < count; id++) {
+    requests.push_back(search_request(id, static_cast<int32_t>(1 + id % 3)));
+    engine.submit(requests.back(), sink);
+  }
+  gate.count_down();
+  EXPECT_TRUE(sink->wait_ends(requests.size()));
+  engine.stop();
+  EXPECT_TRUE(sink->wait_closed());
+  EXPECT_EQ(engine.stats().cached_tokens, static_cast<int64_t>(count - 1) * 38);
+  EXPECT_EQ(engine.stats().blocks_used, int64_t{0});
+  options.prefix_cache = false;
+  const auto single = std::make_shared<Recorder>();
+  Engine reference(std::move(options), single);
+  for (const Request& request : requests) {
+    reference.submit(request, single);
+    EXPECT_TRUE(single->wait_ends(request.id + 1));
+    EXPECT_EQ(sink->end(request.id).hypotheses.size(),
+              request.beams.count > 1 ? static_cast<size_t>(request.beams.count) : size_t{0});
+    EXPECT_TRUE(sink->tokens(request.id) == single->tokens(request.id));
+    expect_same(sink->end(request.id), single->end(request.id), tolerance);
+  }
+}
+
 }  // namespace
 
-// One prompt for searches of two widths and for plain answers: one prefill, and each as if it were alone.
 TEST(engine_searches_beside_others_as_if_alone) {
-  on_each_device([](EngineOptions options, std::latch& gate) {
-    const auto sink = std::make_shared<Recorder>();
-    Engine engine(options, sink);
-    std::vector<Request> requests;
-    for (uint64_t id = 0; id < 5; id++) {
-      requests.push_back(search_request(id, static_cast<int32_t>(1 + id % 3)));
-      engine.submit(requests.back(), sink);
-    }
-    gate.count_down();
-    EXPECT_TRUE(sink->wait_ends(requests.size()));
-    engine.stop();
-    EXPECT_TRUE(sink->wait_closed());
-    EXPECT_EQ(engine.stats().cached_tokens, int64_t{4 * 38});
-    EXPECT_EQ(engine.stats().blocks_used, int64_t{0});
-    options.prefix_cache = false;
-    const auto single = std::make_shared<Recorder>();
-    Engine reference(std::move(options), single);
-    EXPECT_TRUE(single->wait_ready());
+  on_each_device([](const Device& device, EngineOptions options, std::latch& gate) {
     // On the CPU a row's bits do not depend on the others; on a GPU sums are in another order.
-    const double tolerance = reference.info().device == "cpu" ? 0.0 : 1e-5;
-    for (const Request& request : requests) {
-      reference.submit(request, single);
-      EXPECT_TRUE(single->wait_ends(request.id + 1));
-      EXPECT_EQ(sink->end(request.id).hypotheses.size(),
-                request.beams.count > 1 ? static_cast<size_t>(request.beams.count) : size_t{0});
-      EXPECT_TRUE(sink->tokens(request.id) == single->tokens(request.id));
-      expect_same(sink->end(request.id), single->end(request.id), tolerance);
-    }
+    check_searches(std::move(options), gate, 5, device.name == "simt" ? 1e-5 : 0.0);
+  });
+}
+
+// Blocks of codes and their scales are shared and copied like others.
+TEST(engine_searches_in_small_caches) {
+  on_each_device([](const Device& device, EngineOptions options, std::latch& gate) {
+    options.kv_dtype = Dtype::kInt8;
+    options.backend = device.make_invariant;
+    check_searches(std::move(options), gate, 3, 0.0);
   });
 }
 

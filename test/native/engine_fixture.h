@@ -181,15 +181,20 @@ inline EngineOptions gated_options(std::latch& gate) {
 }
 
 /// An engine on each kind of device that finds all requests there when it has loaded.
-inline void on_each_device(const std::function<void(EngineOptions, std::latch&)>& body) {
+inline void on_each_device(const std::function<void(const Device&, EngineOptions, std::latch&)>& body) {
   for (const Device& device : devices()) {
     if (device.name != "simt" && device.name != "cpu/portable") continue;
     std::latch gate(1);
     EngineOptions options = gated_options(gate);
     options.backend = [device] { return device.make(0); };
     options.max_sequences = 16;
-    body(std::move(options), gate);
+    body(device, std::move(options), gate);
   }
+}
+inline void on_each_device(const std::function<void(EngineOptions, std::latch&)>& body) {
+  on_each_device([&](const Device& /*device*/, EngineOptions options, std::latch& gate) {
+    body(std::move(options), gate);
+  });
 }
 
 inline Request text_request(uint64_t id, int64_t max_tokens) {

@@ -81,11 +81,15 @@ struct Seen {
 };
 
 // Random requests under random limits and in little memory: the logits of each must be those it has alone.
-Seen expect_independent(const EngineOptions& options, const Size& size) {
+void expect_independent(const EngineOptions& options, const Size& size, Seen& seen) {
   Alone alone(options);
-  // Of the tiny model: keys and values, layers, heads, tokens, head_dim.
-  const size_t block = size_t{2} * 2 * 2 * 16 * 16 * dtype_size(options.kv_dtype);
-  Seen seen;
+  const TextConfig& text = options.config.text;
+  const KvShape one_block{.layers = text.layers,
+                          .kv_heads = text.kv_heads,
+                          .head_dim = text.head_dim,
+                          .blocks = 1,
+                          .dtype = options.kv_dtype};
+  const auto block = static_cast<size_t>(one_block.block_bytes());
   for (uint64_t seed = 0; seed < size.schedules && failure_count() == 0; seed++) {
     Random random(seed);
     std::latch gate(1);
@@ -124,11 +128,11 @@ Seen expect_independent(const EngineOptions& options, const Size& size) {
     seen.drafted += engine.stats().drafted_tokens;
     seen.accepted += engine.stats().accepted_tokens;
   }
-  return seen;
 }
 
 TEST(engine_logits_do_not_depend_on_what_is_shared_or_stopped) {
-  const Seen seen = expect_independent(tiny_options(), {.schedules = 8, .requests = 20, .tokens = 90});
+  Seen seen;
+  expect_independent(tiny_options(), {.schedules = 8, .requests = 20, .tokens = 90}, seen);
   EXPECT_TRUE(seen.preemptions > 10);
   EXPECT_TRUE(seen.cached > 300);
   EXPECT_TRUE(seen.accepted > 100 && seen.accepted < seen.drafted);
@@ -138,12 +142,19 @@ TEST(engine_logits_do_not_depend_on_what_is_shared_or_stopped) {
 TEST(engine_logits_of_batch_invariant_devices_do_not_depend_on_the_batch) {
   for (const Device& device : devices()) {
     const bool on_cpu = device.name.starts_with("cpu");
-    EngineOptions options = tiny_options();
-    options.dtypes = {Dtype::kBF16, Dtype::kBF16, Dtype::kBF16};
-    options.kv_dtype = Dtype::kBF16;
-    options.backend = device.make_invariant;
-    const Seen seen = expect_independent(options, on_cpu ? Size{.schedules = 4, .requests = 12, .tokens = 60}
-                                                         : Size{.schedules = 50, .requests = 4, .tokens = 8});
+    std::vector<std::pair<Dtype, uint64_t>> schedules = {{Dtype::kBF16, 3}, {Dtype::kInt8, 1}};
+    if (!on_cpu) schedules = {{Dtype::kBF16, 30}, {Dtype::kInt8, 10}, {Dtype::kFp8, 10}};
+    Seen seen;
+    for (const auto& [cache, count] : schedules) {
+      EngineOptions options = tiny_options();
+      options.dtypes = {Dtype::kBF16, Dtype::kBF16, Dtype::kBF16};
+      options.kv_dtype = cache;
+      options.backend = device.make_invariant;
+      expect_independent(options,
+                         on_cpu ? Size{.schedules = count, .requests = 12, .tokens = 60}
+                                : Size{.schedules = count, .requests = 4, .tokens = 8},
+                         seen);
+    }
     EXPECT_TRUE(seen.cached > 100);
     EXPECT_TRUE(seen.accepted > 0 && seen.accepted < seen.drafted);
   }

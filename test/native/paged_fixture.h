@@ -28,26 +28,45 @@ inline std::vector<float> rope_table(int64_t positions, int64_t dim) {
   return table;
 }
 
+/// The same with sines and cosines of 0 and ±1, so that turned values are sums of two. Every implementation
+/// rounds these alike and finds the same codes, where a value on a boundary would else be a whole step off.
+inline std::vector<float> plain_rope_table(int64_t positions, int64_t dim) {
+  std::vector<float> table(positions * dim);
+  for (int64_t p = 0; p < positions; p++) {
+    for (int64_t i = 0; i < dim / 2; i++) {
+      table[p * dim + i] = static_cast<float>((p + i + 2) % 3 - 1);
+      table[p * dim + dim / 2 + i] = static_cast<float>((p / 3 + i) % 3 - 1);
+    }
+  }
+  return table;
+}
+
 /// `values` as a cache holds them: each of its codes has the scale of its vector of `dim` values.
 inline std::vector<float> as_stored(std::vector<float> values, int64_t dim, Dtype cache) {
-  if (cache != Dtype::kInt8 && cache != Dtype::kFp8) return rounded(std::move(values), cache);
+  if (!is_quantized(cache)) return rounded(std::move(values), cache);
   for (auto first = values.begin(); first < values.end(); first += dim) {
     float most = 0.0f;
     for (auto v = first; v < first + dim; v++) most = std::max(most, std::fabs(*v));
     const float scale = most / (cache == Dtype::kInt8 ? 127.0f : 448.0f);
+    const float inverse = scale == 0.0f ? 0.0f : 1.0f / scale;
     for (auto v = first; v < first + dim; v++) {
-      if (scale == 0.0f) continue;
-      const float code = *v / scale;
+      const float code = *v * inverse;
       *v = scale * (cache == Dtype::kInt8 ? std::nearbyint(code) : float_from_fp8(fp8_from_float(code)));
     }
   }
   return values;
 }
 
-/// The dtypes that a cache may have on this backend.
+/// The dtypes that a cache may have: those of every backend, codes where there are some, and all.
+inline constexpr Dtype kFloatCaches[] = {Dtype::kF32, Dtype::kBF16};
+inline std::vector<Dtype> code_dtypes(const Backend& backend) {
+  if (backend.name() == "cpu") return {Dtype::kInt8};
+  return {Dtype::kInt8, Dtype::kFp8};
+}
 inline std::vector<Dtype> cache_dtypes(const Backend& backend) {
-  if (backend.name() == "cpu") return {Dtype::kF32, Dtype::kBF16, Dtype::kInt8};
-  return {Dtype::kF32, Dtype::kBF16};
+  std::vector<Dtype> dtypes = code_dtypes(backend);
+  dtypes.insert(dtypes.begin(), {Dtype::kF32, Dtype::kBF16});
+  return dtypes;
 }
 
 /// One text's projections before RoPE.
@@ -67,12 +86,14 @@ struct Text {
 
   float scale() const { return 1.0f / std::sqrt(static_cast<float>(heads.dim)); }
 
-  /// Each row's attention, with what is stored in between rounded as it is stored.
+  /// Each row's attention, with what is stored in between rounded as it is stored. `factors` is the dtype
+  /// that queries, keys and values have where they are multiplied.
   template <class T>
-  std::vector<T> attention(const std::vector<float>& table, Dtype cache) const {
+  std::vector<T> attention(const std::vector<float>& table, Dtype cache, Dtype factors = Dtype::kF32) const {
     const std::vector<float> turned_q = rounded(turned(q, table, heads.count), dtype);
     const std::vector<float> turned_k = as_stored(turned(k, table, heads.kv), heads.dim, cache);
-    return reference::causal_attention<T>(turned_q, turned_k, as_stored(v, heads.dim, cache), heads.count,
+    return reference::causal_attention<T>(rounded(turned_q, factors), rounded(turned_k, factors),
+                                          rounded(as_stored(v, heads.dim, cache), factors), heads.count,
                                           heads.kv, heads.dim, scale());
   }
 
@@ -132,7 +153,7 @@ class Server {
         heads_(heads),
         dtype_(activations),
         layout_(layout),
-        table_(rope_table(16 * kMaxBlocks, heads.dim)) {
+        table_((is_quantized(cache) ? plain_rope_table : rope_table)(16 * kMaxBlocks, heads.dim)) {
     cache_ = backend.make_kv_cache({.layers = 2,
                                     .kv_heads = heads.kv,
                                     .head_dim = heads.dim,

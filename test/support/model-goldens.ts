@@ -97,3 +97,34 @@ export function compareCodes(t: Test, device: string): void {
     });
   }
 }
+
+/** How far keys and values in these formats may put the first logits of `linear`: as far as its weights in them do. */
+const CACHES = { int8: 0.12, fp8: 0.3 } as const;
+
+/** Runs a model of f32 with small KV caches on a device; gives the first logits with each. */
+export async function compareCaches(t: Test, device: string, caches: readonly (keyof typeof CACHES)[]) {
+  const golden = goldenCase("linear");
+  const wanted = loadTensors(golden.trace).get("llm.logits")!.data;
+  const found = new Map<string, ArrayLike<number>>();
+  for (const kv of caches) {
+    const model = await loadGolden("linear", { device, kv });
+    const { layers, kvHeads, headDim } = model.info.config.text;
+    t.equal(model.info.kv, kv);
+    t.equal(
+      model.info.kvBytesPerToken,
+      2 * layers * kvHeads * (headDim + 4),
+      "a byte a value, and the scales",
+    );
+    t.equal(model.info.kvBytes % (16 * model.info.kvBytesPerToken), 0, "whole blocks of 16 tokens");
+    const { tokens, tensors } = await traced(model, { ...golden, max_new_tokens: 3 });
+    t.equal(tokens.length, 3);
+    const logits = tensors.get("llm.logits")!.values;
+    const error = relativeError(logits, wanted);
+    t.ok(error > 0 && error <= CACHES[kv], `${kv} on ${device}: logits are off by ${error.toExponential(2)}`);
+    t.comment(`${kv} ${device}: ${error.toExponential(2)}`);
+    t.equal(model.stats().blocksUsed, 0);
+    found.set(kv, logits);
+    await model.dispose();
+  }
+  return found;
+}
