@@ -33,6 +33,12 @@ export const WEIGHT_BYTES: Readonly<Record<WeightDtype, number>> = {
   fp8: 1,
 };
 
+/** Bytes of one key or value of one head in the KV cache; codes have a scale in f32. */
+export function kvVectorBytes(kv: string, headDim: number): number {
+  if (kv === "int8" || kv === "fp8") return headDim + 4;
+  return headDim * (kv === "f32" ? 4 : 2);
+}
+
 /** RegNet's squeeze-and-excite reduces to a quarter of the channels that enter a block (timm 0.9.8). */
 const SQUEEZE_RATIO = 0.25;
 

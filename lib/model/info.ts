@@ -1,7 +1,7 @@
 import type { ModelConfig } from "../checkpoint/index.js";
 import type { DeviceChoice } from "../devices.js";
 import { native } from "../native.js";
-import { WEIGHT_BYTES } from "./cost.js";
+import { kvVectorBytes, WEIGHT_BYTES } from "./cost.js";
 import type { EngineInfo } from "./engine.js";
 import type { ModelOptions } from "./options.js";
 import type { ResolvedModel } from "./resolve.js";
@@ -88,12 +88,6 @@ export function describeModel(
     unused: checkpoint ? [...checkpoint.tensors.keys()].filter((name) => !names.has(name)) : [],
     notes: resolved.notes,
   };
-}
-
-/** Bytes of one key or value of one head; codes have a scale in f32. */
-function kvVectorBytes(kv: string, headDim: number): number {
-  if (kv === "int8" || kv === "fp8") return headDim + 4;
-  return headDim * (kv === "f32" ? 4 : 2);
 }
 
 /** A plain frozen object, all the way down. */

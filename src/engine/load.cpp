@@ -9,9 +9,11 @@ namespace {
 // smaller than the cache of one sequence, is never made for it.
 void check_context(const EngineOptions& options, size_t free_bytes) {
   const TextConfig& text = options.config.text;
-  const double values = 2.0 * static_cast<double>(text.layers) * static_cast<double>(text.kv_heads) *
-                        static_cast<double>(text.head_dim) * static_cast<double>(options.context);
-  const double bytes = values * static_cast<double>(dtype_size(options.kv_dtype));
+  const KvShape one_head{
+      .layers = 1, .kv_heads = 1, .head_dim = text.head_dim, .blocks = 1, .dtype = options.kv_dtype};
+  const double bytes = static_cast<double>(text.layers) * static_cast<double>(text.kv_heads) *
+                       static_cast<double>(one_head.block_bytes() / kKvBlock) *
+                       static_cast<double>(options.context);
   require(bytes <= static_cast<double>(free_bytes), ErrorCode::kOutOfMemory,
           "the KV cache of one sequence of ", options.context, " tokens takes ", bytes / 0x1p30, " GiB, ",
           static_cast<double>(free_bytes) / 0x1p30, " GiB are free; choose a shorter context");

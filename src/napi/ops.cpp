@@ -28,9 +28,10 @@ class FloatRows final : public RowSource {
 
 // Before a backend multiplies the sides in 64 bits.
 void require_room(const KvShape& shape, size_t free_bytes) {
-  const double bytes = 2.0 * static_cast<double>(shape.layers) * static_cast<double>(shape.kv_heads) *
-                       static_cast<double>(shape.head_dim) * static_cast<double>(shape.blocks * kKvBlock) *
-                       static_cast<double>(dtype_size(shape.dtype));
+  const KvShape one_head{
+      .layers = 1, .kv_heads = 1, .head_dim = shape.head_dim, .blocks = 1, .dtype = shape.dtype};
+  const double bytes = static_cast<double>(shape.layers) * static_cast<double>(shape.kv_heads) *
+                       static_cast<double>(shape.blocks) * static_cast<double>(one_head.block_bytes());
   require(bytes <= static_cast<double>(free_bytes), ErrorCode::kOutOfMemory, "this KV cache takes ",
           bytes / 0x1p30, " GiB, ", static_cast<double>(free_bytes) / 0x1p30, " GiB are free");
 }

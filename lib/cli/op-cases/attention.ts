@@ -1,3 +1,4 @@
+import { kvVectorBytes } from "../../model/cost.js";
 import type { KvCache, KvShape, PagedBatch } from "../../ops/index.js";
 import type { Maker, OpCase, Sizes } from "./case.js";
 
@@ -38,9 +39,9 @@ export const ATTENTION: Record<string, OpCase> = {
       const [q, k, v] = rowsOf(make, sizes, sizes.rows!);
       return () => make.ops.ropeAppend(q!, k!, v!, cosSin, cache, batch).data;
     },
-    work({ sequences, rows, heads, kvHeads, dim }, { matrix, kept }) {
-      const values = sequences! * rows! * dim!;
-      return { bytes: values * (2 * heads! * matrix + 2 * kvHeads! * (matrix + kept)), flops: {} };
+    work({ sequences, rows, heads, kvHeads, dim }, { matrix, dtype }) {
+      const moved = 2 * heads! * dim! * matrix + 2 * kvHeads! * (dim! * matrix + kvVectorBytes(dtype, dim!));
+      return { bytes: sequences! * rows! * moved, flops: {} };
     },
   },
   paged_attention: {
@@ -53,10 +54,10 @@ export const ATTENTION: Record<string, OpCase> = {
       const [q] = rowsOf(make, sizes, sizes.rows!);
       return () => make.ops.pagedAttention(q!, cache, batch).data;
     },
-    work({ sequences, rows, position, heads, kvHeads, dim }, { matrix, kept, matrixDtype }) {
+    work({ sequences, rows, position, heads, kvHeads, dim }, { matrix, dtype, matrixDtype }) {
       // Row i of a sequence sees position + i + 1 keys.
       const pairs = sequences! * (rows! * position! + (rows! * (rows! + 1)) / 2);
-      const cached = sequences! * (position! + rows!) * kvHeads! * dim! * kept;
+      const cached = sequences! * (position! + rows!) * kvHeads! * kvVectorBytes(dtype, dim!);
       return {
         bytes: 2 * cached + 2 * sequences! * rows! * heads! * dim! * matrix,
         flops: { [matrixDtype]: 4 * pairs * heads! * dim! },
