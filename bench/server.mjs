@@ -3,7 +3,10 @@
  * lateness of the event loop. The model is the smallest there is, so that the server shows; clients are a process of their
  * own. Prints Markdown.
  *
- *   node bench/server.mjs [MODEL]        (after `npm run build`; about a minute)
+ *   node bench/server.mjs [MODEL] [--first 200] [--tokens 200] [--rounds 5] [--many 500]
+ *
+ * After `npm run build`; about a minute with the default model. A slow model wants fewer requests for the first token,
+ * tokens a stream, rounds of 16 streams in turn with and without HTTP, and streams at once (0: none).
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -12,14 +15,12 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
 const self = fileURLToPath(import.meta.url);
 const PATH = "/v1/completions";
 const PROMPT = "Human: What is the name of the cat?\nAI: ";
-const FIRST_TOKENS = 200;
 const STREAMS = 16;
-const MANY = 500;
-const LONG = 200;
 const sorted = (values) => values.toSorted((a, b) => a - b);
 const quantile = (values, share) =>
   sorted(values)[Math.min(values.length - 1, Math.floor(share * values.length))];
@@ -91,9 +92,21 @@ async function measured(work) {
 }
 
 async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      first: { type: "string", default: "200" },
+      tokens: { type: "string", default: "200" },
+      rounds: { type: "string", default: "5" },
+      many: { type: "string", default: "500" },
+    },
+  });
+  const [firsts, tokens, rounds, many] = ["first", "tokens", "rounds", "many"].map((key) =>
+    Number(values[key]),
+  );
   const { loadModel } = await import("../dist/lib/index.js");
   const { createServer } = await import("../dist/lib/server/index.js");
-  const model = await loadModel(process.argv[2] ?? join(self, "../../test/golden/models/cabs-new"));
+  const model = await loadModel(positionals[0] ?? join(self, "../../test/golden/models/cabs-new"));
   const server = createServer(model);
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address();
@@ -103,11 +116,11 @@ async function main() {
     const [results] = await once(child, "message");
     return results;
   };
-  const warm = { streams: STREAMS, tokens: 50, repeat: 5 };
+  const warm = { streams: STREAMS, tokens: Math.min(tokens, 50), repeat: 1 };
   await direct(model, warm);
   await ask(warm);
 
-  const single = { streams: 1, tokens: 2, repeat: FIRST_TOKENS };
+  const single = { streams: 1, tokens: 2, repeat: firsts };
   const without = await direct(model, single);
   const over = await ask(single);
   const first = (results) =>
@@ -116,27 +129,31 @@ async function main() {
       0.5,
     );
 
-  const load = { streams: STREAMS, tokens: LONG, repeat: 5 };
-  const tokens = load.streams * load.tokens * load.repeat;
-  const plain = await measured(() => direct(model, load));
-  const http = await measured(() => ask(load));
-
-  const many = await measured(() => ask({ streams: MANY, tokens: 100, repeat: 1 }));
-  const ends = many.results.map(({ end }) => end);
-  const complete = many.results.filter(({ events }) => events > 1).length;
+  const load = { streams: STREAMS, tokens, repeat: 1 };
+  const pairs = [];
+  for (let round = 0; round < rounds; round++)
+    pairs.push({ plain: await measured(() => direct(model, load)), http: await measured(() => ask(load)) });
+  const median = (of) => quantile(pairs.map(of), 0.5);
+  const count = load.streams * load.tokens;
+  const rate = ({ ms }) => (count / ms) * 1000;
 
   const figure = (value) => value.toFixed(2);
   console.log(`${cpus()[0].model}, ${cpus().length} threads, Node ${process.version}\n
 | figure | value |
 |---|---|
-| first token, in the process (median of ${FIRST_TOKENS}) | ${figure(first(without))} ms |
+| first token, in the process (median of ${firsts}) | ${figure(first(without))} ms |
 | first token, over HTTP, alone | ${figure(first(over))} ms |
-| processor time of a token, ${STREAMS} at once, in the process | ${figure(plain.cpu / tokens)} µs |
-| the same over HTTP, clients apart | ${figure(http.cpu / tokens)} µs |
-| tokens/s in the process, over HTTP | ${Math.round((tokens / plain.ms) * 1000)}, ${Math.round((tokens / http.ms) * 1000)} |
-| ${MANY} streams at once: answered | ${complete} |
+| processor time of a token, ${STREAMS} at once, in the process (median of ${rounds}) | ${figure(median(({ plain }) => plain.cpu / count))} µs |
+| the same over HTTP, clients apart | ${figure(median(({ http }) => http.cpu / count))} µs |
+| tokens/s in the process, over HTTP | ${figure(median(({ plain }) => rate(plain)))}, ${figure(median(({ http }) => rate(http)))} |
+| of the rate in the process, over HTTP | ${figure(100 * median(({ plain, http }) => plain.ms / http.ms))} % |`);
+  if (many > 0) {
+    const { results, lateMs } = await measured(() => ask({ streams: many, tokens: 100, repeat: 1 }));
+    const ends = results.map(({ end }) => end);
+    console.log(`| ${many} streams at once: answered | ${results.filter(({ events }) => events > 1).length} |
 | their ends: first, median, last | ${figure(quantile(ends, 0))}, ${figure(quantile(ends, 0.5))}, ${figure(quantile(ends, 1))} ms |
-| lateness of the event loop, p99 | ${figure(many.lateMs)} ms |`);
+| lateness of the event loop, p99 | ${figure(lateMs)} ms |`);
+  }
   child.disconnect();
   server.close();
   await model.dispose();
