@@ -154,8 +154,9 @@ __device__ __forceinline__ void append_codes(const RopeCall<T, C>& call, int row
 // is a second dtype because the cache may be kept smaller than activations, or larger: a cast in between
 // would be another pass over k and v. Of codes the largest value of each key and value has to be known first:
 // a warp takes it, beside the threads' shares of q, and stores the scale behind the block's codes.
+// (The second launch bound keeps ptxas from spilling on sm_86.)
 template <class T, class C>
-__global__ void __launch_bounds__(kThreads) rope_append_kernel(RopeCall<T, C> call, bool wide) {
+__global__ void __launch_bounds__(kThreads, 1) rope_append_kernel(RopeCall<T, C> call, bool wide) {
   const auto row = static_cast<int>(blockIdx.x);
   const int sequence = call.batch.sequence[row];
   const int start = call.batch.start[sequence];
