@@ -106,6 +106,9 @@ t.test("the validator finds what is wrong", (t) => {
   const slice = (ts: number, dur: number) => ({ ...base, name: "a", ph: "X", ts, dur });
   t.same(of(slice(0, 2), slice(0, 1), slice(1, 1), slice(2, 1)), []);
   t.match(of(slice(0, 2), slice(1, 2))[0], "nest");
+  // As written they end together. But 0.1 + 0.2 is more than 0.3, and 1.9 and 2.1 ns are cut to 1 and 2.
+  t.match(of(slice(0, 0.3), slice(0.1, 0.2)), [/nest in microseconds/]);
+  t.match(of(slice(0.0019, 0.0021), slice(0.002, 0.002)).at(-1), /nest in nanoseconds/);
   t.match(of(slice(2, 1), slice(1, 1))[0], "fall");
   t.match(of({ ...slice(0, 1), tid: 2 })[0], "names");
   t.match(of({ ...slice(0, 1), ph: "Q" })[0], "ph");

@@ -20,6 +20,12 @@ export interface ChromeTrace {
   otherData: object;
 }
 
+/**
+ * Times are multiples of this: whole nanoseconds and eighths of a microsecond, exact for viewers that add microseconds as floats
+ * and for those that cut them to nanoseconds, so that slices meet and nest in both.
+ */
+const GRID_NS = 125;
+
 const ENGINE = 1;
 const REQUESTS = 2;
 
@@ -71,6 +77,9 @@ function argsOf({ item, startNs, endNs }: Slice<ProfileOp>): object {
   return { shape, step, layer, dtype, bytes, flops, ...rates, ...(counts && { counts }) };
 }
 
+/** In microseconds. */
+const onGrid = (ns: number) => (Math.round(ns / GRID_NS) * GRID_NS) / 1000;
+
 class Writer {
   readonly #names: TraceEvent[] = [];
   readonly #slices: TraceEvent[] = [];
@@ -98,14 +107,17 @@ class Writer {
     name: string,
     args?: object,
   ): void {
-    const times = { ts: startNs / 1000, dur: (endNs - startNs) / 1000 };
+    const ts = onGrid(startNs);
+    const times = { ts, dur: onGrid(endNs) - ts };
     this.#slices.push({ name, ph: "X", pid, tid, ...times, cat, ...(args && { args }) });
   }
 
-  /** A thread of slices that have a name. */
+  /** A thread of slices that have a name; those too short to be seen are left out, as viewers disagree on where they end. */
   named(pid: number, { name, slices }: Track<{ name: string }>, cat: string): void {
     const tid = this.thread(pid, name);
-    for (const slice of slices) this.slice(pid, tid, cat, slice, slice.item.name);
+    for (const slice of slices) {
+      if (onGrid(slice.startNs) < onGrid(slice.endNs)) this.slice(pid, tid, cat, slice, slice.item.name);
+    }
   }
 
   /** By time; of those that start together the one around the others comes first, as it was added first. */

@@ -51,24 +51,24 @@ void StepTrace::flush() {
 void StepTrace::step(Clock::time_point begin, Clock::time_point end, const Step& step,
                      const EngineStats& stats) {
   begin = std::max(begin, std::exchange(last_end_, end));
-  event(format(R"({"name":"step","ph":"X","pid":%d,"tid":0,"ts":%.1f,"dur":%.1f,"args":{"tokens":%ld,)"
+  event(format(R"({"name":"step","ph":"X","pid":%d,"tid":0,"ts":%.3f,"dur":%.3f,"args":{"tokens":%ld,)"
                R"("decoding":%ld,"prefilling":%ld,"prefillRows":%ld,"drafted":%ld,"ahead":%s}})",
                kEngine, at(begin), at(end) - at(begin), step.tokens, step.decoding, step.prefilling,
                step.prefill_rows, step.drafted, step.ahead ? "true" : "false"));
-  event(format(R"({"name":"requests","ph":"C","pid":%d,"ts":%.1f,"args":{"running":%ld,"waiting":%ld}})",
+  event(format(R"({"name":"requests","ph":"C","pid":%d,"ts":%.3f,"args":{"running":%ld,"waiting":%ld}})",
                kEngine, at(begin), stats.running, stats.waiting));
-  event(format(R"({"name":"blocks","ph":"C","pid":%d,"ts":%.1f,"args":{"used":%ld,"cached":%ld,"free":%ld}})",
+  event(format(R"({"name":"blocks","ph":"C","pid":%d,"ts":%.3f,"args":{"used":%ld,"cached":%ld,"free":%ld}})",
                kEngine, at(begin), stats.blocks_used, stats.blocks_cached, stats.blocks_free));
 }
 
 void StepTrace::images(Clock::time_point begin, Clock::time_point end, size_t count) {
-  event(format(R"({"name":"images","ph":"X","pid":%d,"tid":1,"ts":%.1f,"dur":%.1f,"args":{"images":%zu}})",
+  event(format(R"({"name":"images","ph":"X","pid":%d,"tid":1,"ts":%.3f,"dur":%.3f,"args":{"images":%zu}})",
                kEngine, at(begin), at(end) - at(begin), count));
 }
 
 void StepTrace::phase(uint64_t request, std::string_view name, Clock::time_point begin,
                       Clock::time_point end) {
-  event(format(R"({"name":"%.*s","ph":"X","pid":%d,"tid":%lu,"ts":%.1f,"dur":%.1f})",
+  event(format(R"({"name":"%.*s","ph":"X","pid":%d,"tid":%lu,"ts":%.3f,"dur":%.3f})",
                static_cast<int>(name.size()), name.data(), kRequests, request, at(begin),
                at(end) - at(begin)));
 }

@@ -14,6 +14,11 @@ const METADATA: Record<string, string> = {
   thread_sort_index: "sort_index",
 };
 
+const READERS = {
+  microseconds: (time: number) => time,
+  nanoseconds: (time: number) => Math.trunc(time * 1000),
+};
+
 /** @returns what is wrong, an empty list if nothing is */
 export function traceProblems(trace: object): string[] {
   const problems: string[] = [];
@@ -51,12 +56,16 @@ export function traceProblems(trace: object): string[] {
     if (event.ts < last) bad("times do not fall");
     last = event.ts;
     if (!named.has(`${event.pid}`) || !named.has(track)) bad("its process and thread have names");
-    // Perfetto reads whole nanoseconds; a slice lies within the one around it or begins after it.
-    const [start, end] = [Math.round(event.ts * 1000), Math.round((event.ts + event.dur) * 1000)];
-    const ends = open.get(track) ?? [];
-    while (ends.length > 0 && ends.at(-1)! <= start) ends.pop();
-    if (ends.length > 0 && end > ends.at(-1)!) bad("slices of a track nest");
-    open.set(track, [...ends, end]);
+    // A slice lies within the one around it or begins after it, for viewers that add microseconds (speedscope) and for those
+    // that cut both to nanoseconds (Perfetto).
+    for (const [unit, read] of Object.entries(READERS)) {
+      const key = `${track} ${unit}`;
+      const [start, end] = [read(event.ts), read(event.ts) + read(event.dur)];
+      const ends = open.get(key) ?? [];
+      while (ends.length > 0 && ends.at(-1)! <= start) ends.pop();
+      if (ends.length > 0 && end > ends.at(-1)!) bad(`slices of a track nest in ${unit}`);
+      open.set(key, [...ends, end]);
+    }
   }
   return problems;
 }
