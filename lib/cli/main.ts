@@ -18,7 +18,7 @@ import { addGenerationOptions, addModelOptions, addPromptOptions, number } from 
 import { drawOption } from "./picture/show.js";
 import { addProfileOptions, profile } from "./profile.js";
 import { run } from "./run.js";
-import { addServeOptions, serve } from "./serve.js";
+import { addServeOptions, type ServeFlags } from "./serve-options.js";
 import { Interrupted } from "./terminal.js";
 import { tokenize } from "./tokenize.js";
 import { addWorkerOptions, worker } from "./worker.js";
@@ -76,7 +76,11 @@ function build(): Command {
   ).action(batch);
   addServeOptions(
     addModelOptions(command("serve <model>", "OpenAI's and Anthropic's APIs over HTTP")),
-  ).action(serve);
+  ).action(async (model: string, flags: ServeFlags) => {
+    // The server takes as long to load as all other commands together.
+    const { serve } = await import("./serve.js");
+    await serve(model, flags);
+  });
   addWorkerOptions(
     addModelOptions(
       addGenerationOptions(addPromptOptions(command("worker <model>", "answers the jobs of a BullMQ queue"))),

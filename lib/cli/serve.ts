@@ -1,52 +1,17 @@
 import { readFile } from "node:fs/promises";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Command, Option } from "commander";
 import { optionError } from "../check.js";
 import { HoneybeeError } from "../errors.js";
 import { type ApiKey, createServer, type ServerOptions } from "../server/index.js";
 import { parseKeys } from "../server/keys.js";
 import { checkServerOptions } from "../server/options.js";
-import { type ModelFlags, modelOptions, number } from "./options.js";
+import { modelOptions } from "./options.js";
+import type { ServeFlags } from "./serve-options.js";
 import { stopSignal } from "./stop-signal.js";
 import { Interrupted, load, Notes } from "./terminal.js";
 
-export interface ServeFlags extends ModelFlags {
-  host: string;
-  port: number;
-  apiKeyFile?: string;
-  modelName?: string;
-  maxQueue?: number;
-  requestTimeout?: number;
-  maxBodyBytes?: number;
-  maxImageBytes?: number;
-  allowRemoteImages?: string[];
-  cors?: string[];
-  page?: boolean;
-  log?: "json" | "pretty" | "none";
-  quiet?: boolean;
-}
-
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
-
-export function addServeOptions(command: Command): Command {
-  return command
-    .option("--host <address>", "where to listen", "127.0.0.1")
-    .option("--port <n>", "0 is any free one", number, 8080)
-    .option("--api-key-file <file>", "one key a line; without it everybody may ask")
-    .option("--model-name <name>", "how requests name the model; default: the folder's name")
-    .option("--max-queue <n>", "answers that may wait beside those that run (default 512)", number)
-    .option("--request-timeout <seconds>", "for a whole request (default 600)", number)
-    .option("--max-body-bytes <n>", "of a request (default 33554432)", number)
-    .option("--max-image-bytes <n>", "of an encoded image (default 20971520)", number)
-    .option("--allow-remote-images <hosts...>", "hosts from which https: images are fetched")
-    .option("--cors <origins...>", "origins whose pages may ask, or *")
-    .option("--no-page", "no chat page at /")
-    .addOption(
-      new Option("--log <form>", "of requests, on standard error").choices(["json", "pretty", "none"]),
-    )
-    .option("--quiet", "no notes; the log stays");
-}
 
 /** `honeybee serve`: answers over HTTP until SIGTERM or Ctrl-C, then finishes what runs. */
 export async function serve(model: string, flags: ServeFlags): Promise<void> {
