@@ -1,5 +1,6 @@
 // The chat page in a browser: a conversation with pictures, stop, edit and retry, themes, what the model was shown. Skipped
 // where there is no Chromium (CHROMIUM=FILE names one); with PAGE_SCREENSHOTS=FOLDER it leaves pictures of what it saw.
+import { readFileSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
 import t, { type Test } from "tap";
 import { browserPath, shoot, skipBrowser as skip } from "./support/browser.js";
@@ -75,6 +76,60 @@ t.test("a conversation about a picture", { skip }, async (t) => {
   t.equal(await answers(page), 2, "what followed is replaced");
   await page.click("#clear");
   t.equal(await answers(page), 0);
+});
+
+t.test("pictures are dropped, pasted and taken", { skip }, async (t) => {
+  const { page, model } = await open(t, "cabs-new");
+  await page.locator("#model", { hasText: "cabs-new" }).waitFor();
+  const chosen = page.locator("#chosen li");
+  const [file] = goldenCase("cabs-new").images! as [string];
+  const bytes = readFileSync(file).toString("base64");
+  // As a browser hands on a file from outside.
+  const events = [
+    'new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: data })',
+    'new ClipboardEvent("paste", { bubbles: true, cancelable: true, clipboardData: data })',
+  ];
+  for (const [i, event] of events.entries()) {
+    await page.evaluate(`(() => {
+      const data = new DataTransfer();
+      const bytes = Uint8Array.from(atob("${bytes}"), (c) => c.charCodeAt(0));
+      data.items.add(new File([bytes], "picture.png", { type: "image/png" }));
+      document.body.dispatchEvent(${event});
+    })()`);
+    await chosen.nth(i).waitFor();
+  }
+  // A phone opens its camera for this input.
+  t.equal(await page.getAttribute("#camera", "capture"), "environment");
+  await page.setInputFiles("#camera", file);
+  await chosen.nth(2).waitFor();
+  await say(page, "What are these?");
+  t.equal(await page.locator("#talk article img").count(), 3);
+  t.equal(await answers(page), 2);
+  const { imagesEncoded, imageHits } = model.stats();
+  t.equal(imagesEncoded + imageHits, 3, "all of them reached the model");
+});
+
+t.test("keyboard and screen reader", { skip }, async (t) => {
+  const { page } = await open(t, "cabs-new");
+  await page.locator("#model", { hasText: "cabs-new" }).waitFor();
+  await say(page, "Hello");
+  const read = await page.locator("body").ariaSnapshot();
+  for (const named of ['button "Send"', 'textbox "Message"', 'button "Add picture"', 'button "Settings"'])
+    t.match(read, named);
+  // Nothing that can be operated is without a name.
+  t.notMatch(read, /^\s*- (button|textbox|link|slider|combobox|checkbox)(:|$)/m);
+  // An answer is read out once it is complete.
+  t.equal(await page.locator("#status").getAttribute("aria-live"), "polite");
+  const answer = await page.locator("#talk article").last().locator("p, div").first().textContent();
+  t.match(await page.locator("#status").textContent(), answer!.trim());
+  await page.locator("#text").focus();
+  const focused = new Set<string>();
+  for (let i = 0; i < 12; i++) {
+    await page.keyboard.press("Tab");
+    focused.add(String(await page.evaluate("document.activeElement.textContent.trim()")));
+  }
+  for (const name of ["Send", "Add picture", "Settings", "Copy", "Retry"])
+    t.ok(focused.has(name), `${name} is reached by Tab`);
 });
 
 t.test("stop ends an answer, a key is asked for", { skip }, async (t) => {
