@@ -37,19 +37,7 @@ Search look() {
   const std::string absent = use(RTLD_DEFAULT, search);
   if (absent.empty()) return search;
   search.tried.push_back("this process: " + absent);
-  for (const std::string& path : library_places(kName)) {
-    // The library stays open as long as the process lives: its functions are kept.
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) {
-      const std::string reason = dlerror();  // most begin with the path
-      search.tried.push_back(reason.starts_with(path) ? reason : path + ": " + reason);
-      continue;
-    }
-    const std::string problem = use(library, search);
-    if (problem.empty()) return search;
-    search.tried.push_back(path + ": " + problem);
-    dlclose(library);
-  }
+  open_first(library_places(kName), [&](void* library) { return use(library, search); }, search.tried);
   return search;
 }
 

@@ -36,18 +36,7 @@ std::string use(void* library, Search& search) {
 
 Search look(const std::vector<std::string>& paths) {
   Search search;
-  for (const std::string& path : paths) {
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) {
-      const std::string reason = dlerror();  // most begin with the path
-      search.tried.push_back(reason.starts_with(path) ? reason : path + ": " + reason);
-      continue;
-    }
-    const std::string problem = use(library, search);
-    if (problem.empty()) return search;
-    search.tried.push_back(path + ": " + problem);
-    dlclose(library);
-  }
+  open_first(paths, [&](void* library) { return use(library, search); }, search.tried);
   return search;
 }
 

@@ -77,6 +77,22 @@ std::vector<std::string> library_places(const LibraryName& name) {
   return paths;
 }
 
+bool open_first(const Paths& paths, const std::function<std::string(void* library)>& use, Paths& tried) {
+  for (const std::string& path : paths) {
+    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) {
+      const std::string reason = dlerror();  // most begin with the path
+      tried.push_back(reason.starts_with(path) ? reason : path + ": " + reason);
+      continue;
+    }
+    const std::string problem = use(library);
+    if (problem.empty()) return true;
+    tried.push_back(path + ": " + problem);
+    dlclose(library);
+  }
+  return false;
+}
+
 std::string file_of(const void* function) {
   Dl_info info{};
   return dladdr(function, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "this process";

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,12 @@ struct LibraryName {
 /// (LD_LIBRARY_PATH, ldconfig), /usr/local/cuda*, and the packages of Python beside the first python3 on
 /// PATH, in VIRTUAL_ENV or CONDA_PREFIX, of the user, and of the system. Version 13 before 12.
 std::vector<std::string> library_places(const LibraryName& name);
+
+/// Opens these files in turn until `use` finds nothing wrong with one, which stays open as long as the
+/// process lives: its functions are kept. Adds to `tried` why each of the others would not do. Whether one
+/// was found.
+bool open_first(const std::vector<std::string>& paths, const std::function<std::string(void* library)>& use,
+                std::vector<std::string>& tried);
 
 /// The file that a loaded function comes from.
 std::string file_of(const void* function);
