@@ -54,9 +54,9 @@ struct IntegerKernels {
   using Kernel = void (*)(const IntegerProduct&);
   Kernel int8;
   Kernel int4;
+  int64_t row_unit;  ///< many rows go fastest in calls of a multiple of it
   bool int8_wide;
   bool int4_wide;
-  int64_t row_unit;  ///< many rows go fastest in calls of a multiple of it
   /// x [cols] as codes of ±127; `target` holds whole units. The scale of a unit is max |x| / 127, NaN if one
   /// of its values is not finite.
   void (*quantize)(const float* x, int64_t cols, int8_t* codes, float* scales, int32_t* minus_sums);
@@ -79,17 +79,14 @@ extern const IntegerKernels integer_kernels = {
 #ifdef __AMX_INT8__
     .int8 = tiled_integer_product<AmxTiles, Int8Strip>,
     .int4 = tiled_integer_product<AmxTiles, Int4Strip>,
+    .row_unit = kBlockRows,
 #else
     .int8 = integer_product<Int8Strip>,
     .int4 = integer_product<Int4Strip>,
+    .row_unit = kIntegerRowUnit,
 #endif
     .int8_wide = Int8Dot::kWide,
     .int4_wide = Int4Dot::kWide,
-#ifdef __AMX_INT8__
-    .row_unit = kBlockRows,
-#else
-    .row_unit = kIntegerRowUnit,
-#endif
     .quantize = quantize_units,
 };
 
