@@ -20,7 +20,7 @@ struct RateOptions {
   size_t stream_bytes = size_t{256} << 20;  ///< of a copy, and of the weights of a read: beyond any cache
   int64_t width = 4096;                     ///< in and out of the weights
   int64_t rows = 512;                       ///< of the product
-  int samples = 5;                          ///< of each rate, whose median counts
+  int samples = 5;                          ///< of each rate, whose fastest counts
   double sample_seconds = 0.02;  ///< at least; far above the cost of starting and awaiting a kernel
   const std::atomic<bool>* interrupt = nullptr;  ///< set it to stop within a sample or two
 };
