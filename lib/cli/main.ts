@@ -77,7 +77,7 @@ function build(): Command {
   addServeOptions(
     addModelOptions(command("serve <model>", "OpenAI's and Anthropic's APIs over HTTP")),
   ).action(async (model: string, flags: ServeFlags) => {
-    // The server takes as long to load as all other commands together.
+    // A quarter of what there is to load, and no other command needs it.
     const { serve } = await import("./serve.js");
     await serve(model, flags);
   });
